@@ -32,7 +32,7 @@ from recordings import Recording, kept_in
 
 from torchvitals.callbacks.diagnosing import history
 from torchvitals.callbacks.diagnosing.causes import join_causes
-from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
+from torchvitals.callbacks.diagnosing.examination import RULES, symptom_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
 from torchvitals.callbacks.diagnosing.vital_signs import loss_signs, signs, validation_signs, vitals
 
@@ -42,7 +42,7 @@ from timing import machine
 RESULTS = Path(__file__).parents[1] / "results" / "clinic_thresholds.txt"
 FACTOR, A_COUNT, REPORTS = 1.3, 20, "reports in a row"
 # Of each rule, what it finds at each report.
-Findings = dict[ModuleType, list[list[Symptom]]]
+Findings = dict[ModuleType, list[Symptom | None]]
 
 
 def files_of(rule: ModuleType) -> list[ModuleType]:
@@ -117,15 +117,15 @@ class Judged:
         self.findings = {rule: self._found_by(rule) for rule in RULES}
         self.verdict = self._verdict(self.findings)
 
-    def _found_by(self, rule: ModuleType) -> list[list[Symptom]]:
-        return [worst_of(rule, seen) for seen in self.signs]
+    def _found_by(self, rule: ModuleType) -> list[Symptom | None]:
+        return [symptom_of(rule, seen) for seen in self.signs]
 
     def _verdict(self, findings: Findings) -> str:
         record = history.History()
         for i, report in enumerate(self.recording.reports):
-            found = [symptom for rule in RULES for symptom in findings[rule][i]]
+            found = [findings[rule][i] for rule in RULES]
             seen, poor = self.signs[i], self.poor[i]
-            symptoms = join_causes(found)
+            symptoms = join_causes([symptom for symptom in found if symptom is not None])
             record.report(symptoms, seen.step, seen.epoch, interval=report.interval, is_poor=poor)
         if not self.recording.accepted:
             return "false alarm" if any(d.severity != "info" for d in record.announced) else "well"
@@ -151,21 +151,21 @@ class Judged:
                 return self.verdict
             return self._verdict({**self.findings, rule: found})
 
-    def _after(self, rule: ModuleType, more: int) -> list[list[Symptom]]:
+    def _after(self, rule: ModuleType, more: int) -> list[Symptom | None]:
         """What a rule finds, said after so many more reports."""
         return [
-            [replace(s, reports=max(1, s.reports + more)) for s in found]
+            found and replace(found, reports=max(1, found.reports + more))
             for found in self.findings[rule]
         ]
 
 
-def _same(a: list[list[Symptom]], b: list[list[Symptom]]) -> bool:
+def _same(a: list[Symptom | None], b: list[Symptom | None]) -> bool:
     """Whether they give the same verdict; the words do not count."""
     return [_weight(found) for found in a] == [_weight(found) for found in b]
 
 
-def _weight(found: list[Symptom]) -> list[tuple[object, ...]]:
-    return [(s.severity, s.reports, s.is_root, s.stands_alone) for s in found]
+def _weight(found: Symptom | None) -> tuple[object, ...]:
+    return (found.severity, found.reports, found.is_root, found.stands_alone) if found else ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import ModuleType
 
+from ..problem import Problem
 from .rules import (
     class_imbalance,
     covariate_shift,
@@ -37,11 +38,10 @@ RULES = (
     covariate_shift, unstable_loss, over_regularized, train_eval_mismatch, inconsistent_labels,
     overfitting, class_imbalance, not_learning,
 )  # fmt: skip
-_RANK = {"critical": 0, "warning": 1, "info": 2}
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Return what the rules find, the worst symptom of each problem.
+    """Return what the rules find.
 
     Args:
         vitals: The vital signs so far.
@@ -49,7 +49,15 @@ def examine(vitals: Vitals) -> list[Symptom]:
     Returns:
         At most one symptom for each problem.
     """
-    return [_told(symptom, vitals) for rule in RULES for symptom in worst_of(rule, vitals)]
+    found = (symptom_of(rule, vitals) for rule in RULES)
+    return [_told(symptom, vitals) for symptom in found if symptom is not None]
+
+
+def symptom_of(rule: ModuleType, vitals: Vitals) -> Symptom | None:
+    """Return what the rule for a problem, by which its module is called, finds."""
+    finding = rule.examine(vitals)
+    problem = Problem(rule.__name__.rpartition(".")[2])
+    return None if finding is None else Symptom(**vars(finding), problem=problem)
 
 
 def _told(symptom: Symptom, vitals: Vitals) -> Symptom:
@@ -58,8 +66,3 @@ def _told(symptom: Symptom, vitals: Vitals) -> Symptom:
         return symptom
     source = f" The validation loss is estimated from {vitals.validation_estimate}."
     return replace(symptom, evidence=symptom.evidence + source)
-
-
-def worst_of(rule: ModuleType, vitals: Vitals) -> list[Symptom]:
-    """Return the worst symptom that a rule finds, or none."""
-    return sorted(rule.examine(vitals), key=lambda symptom: _RANK[symptom.severity])[:1]

@@ -9,11 +9,10 @@ from ..diagnosis import Diagnosis
 from ..problem import Problem
 from ..remedy import Remedy
 from .causes import CAUSES
-from .symptom import Symptom
+from .symptom import RANK, Symptom
 
 _REPORTS_TO_BE_HEALED = 3
 _MAX_REPORTS_TO_BE_HEALED = 20
-_RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class History:
@@ -91,7 +90,7 @@ class History:
         self._poor = self._poor + (not close) if is_poor else 0
         new += self._come_back([*kept, *new])
         self.announced += new
-        self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
+        self.diagnoses = sorted([*kept, *new], key=lambda d: (-RANK[d.severity], d.step))
         return new, [*gone, *self._eased]
 
     def _come_back(self, standing: Sequence[Diagnosis]) -> list[Diagnosis]:
@@ -106,7 +105,7 @@ class History:
         self, symptom: Symptom, step: int, epoch: int, *, close: bool
     ) -> Diagnosis | None:
         severity, count = self._seen.get(symptom.problem, (symptom.severity, 0))
-        if _RANK[symptom.severity] > _RANK[severity]:
+        if RANK[symptom.severity] > RANK[severity]:
             count = 0
         count += not close or count == 0
         self._seen[symptom.problem] = (symptom.severity, count)

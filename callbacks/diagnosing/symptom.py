@@ -1,18 +1,20 @@
-"""What a rule finds."""
+"""What a rule finds, and the problem that it is about."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..diagnosis import Severity
 from ..problem import Problem
 from ..remedy import Remedy
 
+RANK = {"info": 0, "warning": 1, "critical": 2}
+
 
 @dataclass(frozen=True)
-class Symptom:
-    """A finding of one rule in the vital signs of one moment.
+class Finding:
+    """What a rule finds in the vital signs of one moment.
 
     Attributes:
-        problem: What is wrong.
         severity: See `Diagnosis`.
         evidence: One sentence with the figures.
         measurements: The figures by name.
@@ -24,7 +26,6 @@ class Symptom:
         tells: Problems whose own evidence would add nothing to its evidence.
     """
 
-    problem: Problem
     severity: Severity
     evidence: str
     measurements: dict[str, float] = field(default_factory=dict)
@@ -34,3 +35,16 @@ class Symptom:
     is_root: bool = False
     stands_alone: bool = False
     tells: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symptom(Finding):
+    """A finding of the rule for a problem."""
+
+    problem: Problem
+
+
+def worst(findings: Iterable[Finding | None]) -> Finding | None:
+    """Return the first of the worst findings; None if there is none."""
+    found = filter(None, findings)
+    return max(found, key=lambda finding: RANK[finding.severity], default=None)

@@ -7,9 +7,8 @@ is a fault where predictions collapse onto the frequent classes.
 import statistics
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_TO_BE_RARE = 10.0  # Of the largest class's samples to its own (SageMaker Debugger).
@@ -132,21 +131,21 @@ def _knows(vitals: Vitals) -> float:
     return max(vitals.gain, 1 - statistics.fmean(half) / vitals.objective.constant_loss)
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find rare classes, or rare labels of multi-label samples, that are hardly predicted."""
     return _of_classes(vitals) or _of_labels(vitals)
 
 
-def _of_labels(vitals: Vitals) -> list[Symptom]:
+def _of_labels(vitals: Vitals) -> Finding | None:
     """Find multi-label targets that are rarely 1 and hardly ever predicted to be."""
     objective = vitals.objective
     if objective.classes < 2 or not objective.positives < objective.classes / _MIN_RATIO_TO_BE_RARE:
-        return []
+        return None
     seldom = objective.predicted_positives < _MAX_SHARE_PREDICTED_IF_ASKED * objective.positives
     if not (seldom and vitals.wants_decisions and vitals.had_a_long_chance):
-        return []
+        return None
     if vitals.is_falling and vitals.step < vitals.planned_steps / 2:
-        return []
+        return None
     evidence = (
         f"On average {objective.positives:.2g} of {objective.classes} labels are 1, but "
         f"{objective.predicted_positives:.1g} are predicted to be: predicting 0 for all is right "
@@ -163,15 +162,14 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
     }  # fmt: skip
     # Where something was learned, no layer keeps the network from the rest.
     is_root = vitals.gain > _HARDLY_ANY_GAIN
-    problem = Problem.CLASS_IMBALANCE
-    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=is_root)]
+    return Finding("warning", evidence, figures, remedies, reports=3, is_root=is_root)
 
 
-def _of_classes(vitals: Vitals) -> list[Symptom]:
+def _of_classes(vitals: Vitals) -> Finding | None:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     present = [count for count in counts if count > 0]
     if sum(present) < 200 or max(present) < _MIN_RATIO_TO_BE_RARE * min(present):
-        return []
+        return None
     total, predicted = sum(counts), sum(said)
     rare = [i for i, n in enumerate(counts) if 0 < n * _MIN_RATIO_TO_BE_RARE <= max(present)]
     share = sum(counts[i] for i in rare) / total
@@ -181,7 +179,7 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     hurts = _has_collapsed(vitals, rare) or _is_of_another_mix(vitals)
     severity: Severity = "warning" if hurts else "info"
     if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
-        return []  # Words differ in frequency by nature.
+        return None  # Words differ in frequency by nature.
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times as many samples as the "
         f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of the "
@@ -193,7 +191,7 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     by_sample = _BY_SAMPLE if vitals.labels_samples else ()  # Pixels are not drawn one by one.
     remedies = (Remedy("Weight the classes in the loss.", by_weight), *by_sample)
     figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
-    return [Symptom(Problem.CLASS_IMBALANCE, severity, evidence, figures, remedies)]
+    return Finding(severity, evidence, figures, remedies)
 
 
 def _named(rare: int) -> str:

@@ -10,10 +10,9 @@ back to the stored data makes the inputs drift without end.
 import math
 import statistics
 
-from ...problem import Problem
 from ...remedy import Remedy
 from ..rounding import in_two_digits
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _EXTREME_SHIFT_IN_DEVIATIONS = 1.0  # There is no published threshold.
@@ -32,20 +31,20 @@ _MIN_SPREAD_OF_A_FEATURE = 1.0
 _SHUFFLE = Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)")
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find inputs that change between batches or over time, or a layer with extreme drift."""
     return _of_inputs(vitals) or _in_order(vitals) or _over_time(vitals) or _of_layers(vitals)
 
 
-def _of_inputs(vitals: Vitals) -> list[Symptom]:
+def _of_inputs(vitals: Vitals) -> Finding | None:
     inputs, samples = vitals.inputs, _samples(vitals)
     if inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2 or vitals.gain > 0.5:
-        return []
+        return None
     # With few samples, the means differ by chance alone.
     if not inputs.batch_spread > _EXTREME_SHIFT_IN_DEVIATIONS * math.sqrt(1 + 1 / (samples - 1)):
-        return []
+        return None
     if not vitals.had_a_long_chance:
-        return []
+        return None
     evidence = (
         "The mean of the inputs varies from batch to batch by "
         f"{in_two_digits(inputs.batch_spread)} times the standard deviation within a batch."
@@ -54,36 +53,36 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
         _SHUFFLE,
         Remedy("Standardise each sample separately.", "F.layer_norm(x, x.shape[1:])"),
     )
-    figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
-    return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
+    figures = {"batch_spread": inputs.batch_spread}
+    return Finding("warning", evidence, figures, remedies, inputs.layer, is_root=True)
 
 
-def _in_order(vitals: Vitals) -> list[Symptom]:
+def _in_order(vitals: Vitals) -> Finding | None:
     """Find batches that follow an order of the data, and a validation loss that pays for it."""
     inputs, samples = vitals.inputs, min(_samples(vitals), vitals.batch_size)
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if vitals.shuffled or inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2:
-        return []
+        return None
     chance = 1 / math.sqrt(samples - 1)
     # Sorted by one column of a table, batches differ in that one alone.
     one = inputs.feature_spread > _MIN_SPREAD_OF_A_FEATURE
     spread = inputs.feature_spread if one else inputs.batch_spread
     if not (inputs.is_data and spread > _MIN_SPREAD_OVER_CHANCE * chance):
-        return []
+        return None
     if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or not vitals.had_a_long_chance:
-        return []
+        return None
     recent = zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True)
     if not all(check > _MIN_RATIO_OF_LOSSES * loss > 0 for check, loss in recent):
-        return []
+        return None
     evidence = (
         f"The training data come in an order: the mean of {'a feature' if one else 'the inputs'} "
         f"varies from batch to batch by {in_two_digits(spread)} times its standard deviation "
         f"within a batch, where shuffled data would have at most {in_two_digits(chance)}. The "
         f"validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}."
     )
-    figures, problem = {"batch_spread": spread}, Problem.COVARIATE_SHIFT
+    figures = {"batch_spread": spread}
     remedies = (_SHUFFLE,)
-    return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
+    return Finding("warning", evidence, figures, remedies, inputs.layer, is_root=True)
 
 
 def _samples(vitals: Vitals) -> int:
@@ -91,18 +90,18 @@ def _samples(vitals: Vitals) -> int:
     return vitals.inputs.sizes[0] if vitals.inputs.sizes else 0
 
 
-def _over_time(vitals: Vitals) -> list[Symptom]:
+def _over_time(vitals: Vitals) -> Finding | None:
     """Find inputs whose distribution shifted during training, strongly or at a cost."""
     inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
     scaled = (
         inputs.growth > _MIN_GROWTH_OF_DEVIATION or inputs.growth < 1 / _MIN_GROWTH_OF_DEVIATION
     )
     if not (inputs.drift > _MIN_DRIFT_IN_DEVIATIONS or scaled) or not vitals.objective.of_batch:
-        return []
+        return None
     if inputs.batches // 4 * _samples(vitals) < _MIN_SAMPLES_OF_A_QUARTER:
-        return []
+        return None
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
-        return []
+        return None
     # Each epoch has the same samples, so their mean does not move by itself.
     epochs = len(vitals.losses) / vitals.batches_per_epoch
     changed = inputs.drift > _EXTREME_DRIFT_IN_DEVIATIONS and epochs >= _EPOCHS_TO_KNOW_THE_DATA
@@ -113,7 +112,7 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
         min(checks[-_RECENT_CHECKS:]) > _MIN_RATIO_OF_LOSSES * min(checks)
     )
     if not (changed or lost or (lost_on_others and vitals.is_rising)):
-        return []
+        return None
     evidence = (
         "From the first to the last quarter of the batches, the mean of the input of "
         f"{inputs.layer} moved by {in_two_digits(inputs.drift)} standard deviations, and its "
@@ -130,17 +129,12 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
         ),
     )
     figures = {"drift": inputs.drift, "growth": inputs.growth, "loss": vitals.recent_loss}
-    problem = Problem.COVARIATE_SHIFT
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, remedies, inputs.layer, reports=3, is_root=True
-        )
-    ]  # fmt: skip
+    return Finding("warning", evidence, figures, remedies, inputs.layer, reports=3, is_root=True)
 
 
-def _of_layers(vitals: Vitals) -> list[Symptom]:
+def _of_layers(vitals: Vitals) -> Finding | None:
     if len(vitals.drift.steps) < _RECENT_REPORTS or vitals.is_well or vitals.is_falling:
-        return []
+        return None
     extreme = {}
     for site, drifts in vitals.drift.history.items():
         recent = [drift for drift in drifts[-_RECENT_REPORTS:] if drift == drift]
@@ -150,7 +144,7 @@ def _of_layers(vitals: Vitals) -> list[Symptom]:
         ):
             extreme[site] = statistics.median(recent)
     if not extreme:
-        return []
+        return None
     site = max(extreme, key=extreme.__getitem__)
     evidence = (
         f"The mean activations of {site} shift by {in_two_digits(extreme[site])} standard "
@@ -161,4 +155,4 @@ def _of_layers(vitals: Vitals) -> list[Symptom]:
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
     )
     figures = {"drift": extreme[site]}
-    return [Symptom(Problem.COVARIATE_SHIFT, "info", evidence, figures, remedies, site)]
+    return Finding("info", evidence, figures, remedies, site)

@@ -11,9 +11,8 @@ where nothing at all is learned.
 import math
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MAX_SHARE_DEAD = 0.5  # SageMaker Debugger.
@@ -25,13 +24,13 @@ _MIN_FALL_IF_CUT = 0.1
 _GOOD_GAIN_WITH_FEW_UNITS = 0.7
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find dead outputs, or the layer with the largest share of dead units above a half."""
     if vitals.mute_outputs:
         return _of_outputs(vitals)
     dead = {site: share for site, share in vitals.dead.last.items() if share > _MAX_SHARE_DEAD}
     if not dead:
-        return []
+        return None
     # The first layer that is entirely dead makes later ones dead, too.
     site = next((s for s, share in dead.items() if share == 1.0), None) or max(
         dead, key=dead.__getitem__
@@ -47,12 +46,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     severity = "info" if idle else _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
     is_root = share == 1.0 and _was_cut_at_first(vitals)
-    return [
-        Symptom(
-            Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site,
-            is_root=is_root,
-        )
-    ]  # fmt: skip
+    return Finding(severity, evidence, figures, _remedies(vitals), site, is_root=is_root)
 
 
 def _was_cut_at_first(vitals: Vitals) -> bool:
@@ -67,7 +61,7 @@ def _is_cut(vitals: Vitals) -> bool:
     return 2 * sum(size == 0 for size in sizes) > len(sizes) > 1
 
 
-def _of_outputs(vitals: Vitals) -> list[Symptom]:
+def _of_outputs(vitals: Vitals) -> Finding | None:
     """Report dead outputs, of which each one counts."""
     mute, outputs = vitals.mute_outputs, len(vitals.target_means)
     site = next(reversed(vitals.dead.last), None)
@@ -80,7 +74,7 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
         Remedy("Or use an activation that is never flat.", "nn.Softplus()"),
     )
     figures = {"outputs": float(mute)}
-    return [Symptom(Problem.DEAD_RELU, "warning", evidence, figures, remedies, site)]
+    return Finding("warning", evidence, figures, remedies, site)
 
 
 def _severity(vitals: Vitals, share: float) -> Severity:

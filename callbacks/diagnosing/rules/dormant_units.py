@@ -6,9 +6,8 @@ units that hardly respond to any input, as radial basis functions far from their
 """
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MAX_SHARE_OF_UNITS = 0.5  # That are dormant, dead or idle.
@@ -18,15 +17,15 @@ _RECENT_REPORTS = 5
 _MIN_HARMLESS_GAIN = 0.8
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a layer whose units are all silent or faint, mostly or increasingly dormant, or idle."""
     return _silent(vitals) or _faint(vitals) or _dormant(vitals) or _idle(vitals)
 
 
-def _silent(vitals: Vitals) -> list[Symptom]:
+def _silent(vitals: Vitals) -> Finding | None:
     """Find a layer all of whose units have output 0 so far, such as a GELU far below 0."""
     if not vitals.silent or vitals.has_learned or not vitals.had_a_chance:
-        return []
+        return None
     site = vitals.silent[0]
     evidence = f"No unit of {site} has ever had an output other than 0, which passes no gradient."
     remedies = (
@@ -36,15 +35,15 @@ def _silent(vitals: Vitals) -> list[Symptom]:
         ),
         Remedy("Normalise the layer's input.", 'norm="batch"'),
     )
-    figures, problem = {"dormant_share": 1.0}, Problem.DORMANT_UNITS
-    return [Symptom(problem, "critical", evidence, figures, remedies, site, is_root=True)]
+    figures = {"dormant_share": 1.0}
+    return Finding("critical", evidence, figures, remedies, site, is_root=True)
 
 
-def _faint(vitals: Vitals) -> list[Symptom]:
+def _faint(vitals: Vitals) -> Finding | None:
     """Find custom units that hardly respond to any input, where nothing is learned."""
     name = vitals.faint_units
     if not name or vitals.has_learned or not vitals.had_a_chance:
-        return []
+        return None
     rms = vitals.custom_units[name]
     evidence = (
         f"The units of {name} hardly respond to any input: the root mean square of their outputs "
@@ -54,14 +53,14 @@ def _faint(vitals: Vitals) -> list[Symptom]:
         Remedy("Widen the units, or place their centres on training samples."),
         Remedy("Normalise their outputs, so that they sum to 1 for each sample."),
     )
-    figures, problem = {"rms": rms}, Problem.DORMANT_UNITS
-    return [Symptom(problem, "critical", evidence, figures, remedies, name, is_root=True)]
+    figures = {"rms": rms}
+    return Finding("critical", evidence, figures, remedies, name, is_root=True)
 
 
-def _dormant(vitals: Vitals) -> list[Symptom]:
+def _dormant(vitals: Vitals) -> Finding | None:
     record = vitals.dormant
     if len(record.steps) < _RECENT_REPORTS:
-        return []
+        return None
     grown, few = {}, False
     for site, shares in record.history.items():
         known = [share for share in shares if share == share]
@@ -74,7 +73,7 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
         if grows or lone:
             grown[site], few = (known[0], known[-1]), few or bool(lone)
     if not grown:
-        return []
+        return None
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
     # Without a known loss, nothing shows that it does harm.
     learns = vitals.is_well or vitals.has_learned_to_contrast
@@ -97,10 +96,10 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
         *([less] if decays else []),
     )
     figures = {"dormant_share": last, "first_share": first}
-    return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, site)]
+    return Finding(severity, evidence, figures, remedies, site)
 
 
-def _idle(vitals: Vitals) -> list[Symptom]:
+def _idle(vitals: Vitals) -> Finding | None:
     """Find the layer with most units that are never selected; dead ReLUs are another matter."""
     shut = any(share > _MAX_SHARE_OF_UNITS for share in vitals.dead.last.values())
     trained = [layer for layer in vitals.layers if layer.trained]
@@ -108,7 +107,7 @@ def _idle(vitals: Vitals) -> list[Symptom]:
     hidden = [layer for layer in trained[:-1] if not layer.is_last]
     layers = [layer for layer in hidden if _MAX_SHARE_OF_UNITS < layer.idle_share < 1]
     if shut or not layers or not vitals.had_a_long_chance:
-        return []
+        return None
     worst = max(layers, key=lambda layer: layer.idle_share)
     severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
     evidence = f"{worst.idle_share:.0%} of the units of {worst.name} never got a gradient."
@@ -120,4 +119,4 @@ def _idle(vitals: Vitals) -> list[Symptom]:
         Remedy("Add a load-balancing term to the loss, or make the selection random."),
     )
     figures = {"idle_share": worst.idle_share}
-    return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, worst.name)]
+    return Finding(severity, evidence, figures, remedies, worst.name)

@@ -10,10 +10,9 @@ import statistics
 
 from ....functional.gradient_flow import exploding_from
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
 from ..rounding import as_multiple
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_OF_GROWTH = 100.0
@@ -28,15 +27,15 @@ _MIN_STEPS_UNCLEARED = 4
 _MIN_HARMLESS_GAIN = 0.9
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find gradients that are never cleared, left their range for good, or grow on the way back."""
     if vitals.uncleared >= _MIN_STEPS_UNCLEARED:
         return _uncleared(vitals)
     if threw := _through_states(vitals):
         return threw
     if vitals.is_well:
-        return []
-    return [*_in_time(vitals), *_through_layers(vitals), *_through_sequences(vitals)]
+        return None
+    return _in_time(vitals) or _through_layers(vitals) or _through_sequences(vitals)
 
 
 def _remedies(usual: float) -> tuple[Remedy, ...]:
@@ -50,40 +49,40 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
     )
 
 
-def _uncleared(vitals: Vitals) -> list[Symptom]:
+def _uncleared(vitals: Vitals) -> Finding | None:
     """Report steps along the sum of all gradients so far, even where training goes well for now."""
     evidence = (
         f"Gradients were not zeroed between {vitals.uncleared + 1} consecutive steps: each step "
         "follows the sum of all gradients so far."
     )
     remedies = (Remedy("Zero the gradients before each backward pass.", "optimizer.zero_grad()"),)
-    figures, problem = {"steps": float(vitals.uncleared)}, Problem.EXPLODING_GRADIENT
+    figures = {"steps": float(vitals.uncleared)}
     severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "critical"
-    return [Symptom(problem, severity, evidence, figures, remedies, reports=1, is_root=True)]
+    return Finding(severity, evidence, figures, remedies, reports=1, is_root=True)
 
 
-def _in_time(vitals: Vitals) -> list[Symptom]:
+def _in_time(vitals: Vitals) -> Finding | None:
     totals = _totals(vitals)
     if len(totals) < _MIN_NORMS_BEFORE + 2:
-        return []
+        return None
     usual, now = statistics.median(totals[:-2]), min(totals[-2:])
     if not now > _MIN_RATIO_OF_GROWTH * usual > 0:
-        return []
+        return None
     evidence = f"The gradient norm has grown from {usual:.2g} to {now:.2g}."
     figures = {"usual_norm": usual, "norm": now}
-    return [Symptom(Problem.EXPLODING_GRADIENT, "critical", evidence, figures, _remedies(usual))]
+    return Finding("critical", evidence, figures, _remedies(usual))
 
 
-def _through_states(vitals: Vitals) -> list[Symptom]:
+def _through_states(vitals: Vitals) -> Finding | None:
     """Find states that recurrent weights amplify, and a gradient that this blew up at once."""
     totals, gain = _totals(vitals), vitals.recurrent_gain
     if vitals.clip_norm > 0 or vitals.clips_itself:
-        return []  # However long a gradient is, its step is not.
+        return None  # However long a gradient is, its step is not.
     if len(totals) < 2 or not gain > _MIN_GAIN_OF_STATES or not totals[0] > 0:
-        return []
+        return None
     highest = max(totals[:_FIRST_NORMS])
     if not highest > _MIN_RATIO_AT_ONCE * totals[0] or vitals.gain > _MIN_HARMLESS_GAIN:
-        return []
+        return None
     evidence = (
         f"Recurrent weights multiply the state by about {gain:.2g} at each time step, and the "
         f"gradient norm grew from {totals[0]:.2g} to {highest:.2g} within the first steps."
@@ -93,48 +92,42 @@ def _through_states(vitals: Vitals) -> list[Symptom]:
         Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
         Remedy("Use a gated recurrent layer.", "nn.LSTM(features, hidden)"),
     )
-    figures, problem = {"recurrent_gain": gain, "norm": highest}, Problem.EXPLODING_GRADIENT
-    return [
-        Symptom(
-            problem, "critical", evidence, figures, remedies, vitals.recurrent_layer, reports=1,
-            is_root=True,
-        )
-    ]  # fmt: skip
+    figures = {"recurrent_gain": gain, "norm": highest}
+    return Finding(
+        "critical", evidence, figures, remedies, vitals.recurrent_layer, reports=1, is_root=True
+    )
 
 
-def _through_layers(vitals: Vitals) -> list[Symptom]:
+def _through_layers(vitals: Vitals) -> Finding | None:
     profile = vitals.gradient_profile
     begins = exploding_from(list(profile.values()))
     if begins is None or not vitals.had_a_chance:
-        return []
+        return None
     layers, values = list(profile), list(profile.values())
     # One of several heads may have a loss that is small compared with another's.
     if (
         len(values) > _FEW_LAYERS
         and exploding_from(values[:-1], _MIN_RATIO_WITHOUT_LAST_LAYER) is None
     ):
-        return []
+        return None
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])
     evidence = (
         f"Per parameter, the gradient of {layers[1]} is {as_multiple(ratio)} that of "
         f"{layers[-1]}: it grows from {layers[begins]} on towards the input."
     )
-    return [
-        Symptom(
-            Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, _remedies(usual),
-            layers[begins], reports=3,
-        )
-    ]  # fmt: skip
+    return Finding(
+        "critical", evidence, {"ratio": ratio}, _remedies(usual), layers[begins], reports=3
+    )
 
 
-def _through_sequences(vitals: Vitals) -> list[Symptom]:
+def _through_sequences(vitals: Vitals) -> Finding | None:
     profile = vitals.time_profile
     if len(profile) < 3 or not vitals.had_a_chance or not profile[-1] > 0:
-        return []
+        return None
     ratio = profile[0] / profile[-1]
     if not ratio > (_MIN_RATIO_OF_GROWTH_WHEN_WORSE if vitals.gain < -1 else _MIN_RATIO_OF_GROWTH):
-        return []
+        return None
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "
         f"through {len(profile)} time steps, to {as_multiple(ratio)} its size."
@@ -145,12 +138,10 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
         Remedy("Use a gated recurrent layer.", "nn.LSTM(features, hidden)"),
         *_remedies(usual)[:1],
     )
-    return [
-        Symptom(
-            Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, remedies,
-            vitals.recurrent_layer, reports=3, is_root=vitals.gain < 0,
-        )
-    ]  # fmt: skip
+    layer, is_root = vitals.recurrent_layer, vitals.gain < 0
+    return Finding(
+        "critical", evidence, {"ratio": ratio}, remedies, layer, reports=3, is_root=is_root
+    )
 
 
 def _totals(vitals: Vitals) -> list[float]:

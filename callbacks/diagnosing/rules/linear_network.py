@@ -8,9 +8,8 @@ input and output, which are a reduced-rank regression (Izenman, 1975).
 
 import math
 
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MIN_LAYERS = 2
@@ -18,22 +17,22 @@ _GAIN_OF_A_LINEAR_TASK = 0.98
 _MIN_LAYERS_IF_MAYBE_A_CODE = 3
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a network that is one affine map."""
     # With an unknown loss, the targets may be the inputs.
     may_be_a_code = vitals.objective.of_inputs or vitals.objective.kind is None
     fewest = _MIN_LAYERS_IF_MAYBE_A_CODE if may_be_a_code else _MIN_LAYERS
     if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
-        return []
+        return None
     if vitals.gain > _GAIN_OF_A_LINEAR_TASK:
-        return []
+        return None
     evidence = (
         f"There is no non-linearity between the {vitals.layers_in_graph} layers: together they are "
         "one affine map."
     )
     remedies = (Remedy("Put an activation after each hidden layer.", 'activation="relu"'),)
     figures = {"layers": float(vitals.layers_in_graph)}
-    return [Symptom(Problem.LINEAR_NETWORK, "warning", evidence, figures, remedies, reports=1)]
+    return Finding("warning", evidence, figures, remedies, reports=1)
 
 
 def _is_of_reduced_rank(vitals: Vitals) -> bool:

@@ -7,9 +7,8 @@ the step size or the gradients, to which `causes` attributes it.
 
 import math
 
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _LAST_BATCHES = 5
@@ -18,7 +17,6 @@ _RECENT_BATCHES = 100
 _MIN_BATCHES_LOST = 3
 _MIN_SHARE_LOST = 0.02
 _RECENT_CHECKS = 2
-_P = Problem.NON_FINITE
 _FILL = (
     Remedy(
         "Find the samples with NaN or infinity, and impute or drop what is missing.",
@@ -31,19 +29,19 @@ _FIND = Remedy(
 )
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find losses that are not finite, or a layer whose gradients are not."""
     return _for_good(vitals) or _now_and_then(vitals) or _in_validation(vitals)
 
 
-def _for_good(vitals: Vitals) -> list[Symptom]:
+def _for_good(vitals: Vitals) -> Finding | None:
     recent = vitals.losses[-_LAST_BATCHES:]
     lost = len(recent) == _LAST_BATCHES and not any(map(math.isfinite, recent))
     gaps = _gaps(vitals)
     # One non-finite loss, or an error, is enough where its inputs are not finite.
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
     if not lost and vitals.not_finite_layer is None and not (gaps and broke):
-        return []
+        return None
     first = _lost_from(vitals)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
     layer = vitals.inputs.layer if gaps else vitals.not_finite_layer
@@ -63,21 +61,22 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
     if not gaps and layer:
         evidence += f" The first affected layer is {layer}."
     grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
-    return [
-        Symptom(
-            _P, "critical", evidence + gaps, measurements,
-            _FILL if gaps else (*remedies, _FIND) if grew else (_FIND, *remedies), layer or None,
-            reports=1,
-        )
-    ]  # fmt: skip
+    return Finding(
+        "critical",
+        evidence + gaps,
+        measurements,
+        _FILL if gaps else (*remedies, _FIND) if grew else (_FIND, *remedies),
+        layer or None,
+        reports=1,
+    )
 
 
-def _now_and_then(vitals: Vitals) -> list[Symptom]:
+def _now_and_then(vitals: Vitals) -> Finding | None:
     """Find batches with a non-finite loss among others with a finite one."""
     recent = vitals.losses[-_RECENT_BATCHES:]
     lost = sum(not math.isfinite(loss) for loss in recent)
     if lost < max(_MIN_BATCHES_LOST, _MIN_SHARE_LOST * len(recent)):
-        return []
+        return None
     first = _first(vitals)
     evidence = (
         f"The loss is not finite in {lost} of the last {len(recent)} batches, first in batch "
@@ -87,13 +86,13 @@ def _now_and_then(vitals: Vitals) -> list[Symptom]:
         evidence += " That batch contained NaN or infinity."
     figures = {"batch": float(first or 0), "share": lost / len(recent)}
     remedies = (*_FILL, _FIND) if first == vitals.first_gap else (_FIND, *_FILL)
-    return [Symptom(_P, "warning", evidence, figures, remedies, stands_alone=True)]
+    return Finding("warning", evidence, figures, remedies, stands_alone=True)
 
 
-def _in_validation(vitals: Vitals) -> list[Symptom]:
+def _in_validation(vitals: Vitals) -> Finding | None:
     checks = vitals.validation_losses[-_RECENT_CHECKS:]
     if len(checks) < _RECENT_CHECKS or any(map(math.isfinite, checks)):
-        return []
+        return None
     evidence = (
         f"The validation loss is {checks[-1]:.4g}, and the training loss {vitals.recent_loss:.4g}."
     )
@@ -102,7 +101,7 @@ def _in_validation(vitals: Vitals) -> list[Symptom]:
         Remedy("Find the operation: log(0) or a division by zero in `validation_step`."),
     )
     figures = {"validation_loss": checks[-1], "loss": vitals.recent_loss}
-    return [Symptom(_P, "warning", evidence, figures, remedies, reports=1, stands_alone=True)]
+    return Finding("warning", evidence, figures, remedies, reports=1, stands_alone=True)
 
 
 def _lost_from(vitals: Vitals) -> int | None:

@@ -14,9 +14,8 @@ import math
 import statistics
 
 from ...diagnosis import Severity
-from ...problem import Problem as P
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _GOOD_GAIN = 0.5
@@ -30,12 +29,12 @@ _FIRST_BATCHES = 5
 _MAX_ERROR_SHARE_TO_BE_SURE = 0.1  # Of the mean loss of those batches.
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a batch taken for time, identical inputs, targets out of reach, or no progress."""
     return _crossed(vitals) or _blind(vitals) or _out_of_reach(vitals) or _stuck(vitals)
 
 
-def _crossed(vitals: Vitals) -> list[Symptom]:
+def _crossed(vitals: Vitals) -> Finding | None:
     """Find sequence layers that run over the samples of a batch, each with its own target."""
     mixed = {
         name: (time, batch)
@@ -43,7 +42,7 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
         if time == vitals.batch_size and 1 < batch != time and _by_sample(vitals, time, batch)
     }
     if not mixed or vitals.gain > _GOOD_GAIN or not vitals.had_a_long_chance:
-        return []
+        return None
     layer, (time, batch) = next(iter(mixed.items()))
     evidence = (
         f"{layer} takes the first dimension as time and gets {time} by {batch}, while a batch has "
@@ -51,7 +50,7 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (Remedy("Tell the layer that the batch comes first.", "batch_first=True"),)
     figures = {"times": float(time), "sequences": float(batch)}
-    return [Symptom(P.NOT_LEARNING, "warning", evidence, figures, remedies, layer, is_root=True)]
+    return Finding("warning", evidence, figures, remedies, layer, is_root=True)
 
 
 def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
@@ -65,33 +64,31 @@ def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
     return vitals.shuffled and shape[:1] in ((time,), (time * batch,))
 
 
-def _blind(vitals: Vitals) -> list[Symptom]:
+def _blind(vitals: Vitals) -> Finding | None:
     """Find inputs that are the same for all samples, so that the predictions are, too."""
     inputs = vitals.inputs
     alike = inputs.largest_std <= _MAX_SHARE_OF_ROUNDING * inputs.rms and vitals.ignores_inputs
     alike &= not any(layer.identical_units for layer in vitals.layers)
     if not alike or vitals.has_learned or not vitals.had_a_chance:
-        return []
+        return None
     evidence = (
         f"The inputs of {inputs.layer} are the same for all samples, with a mean of "
         f"{inputs.largest_mean:.3g}, and so are the predictions."
     )
     remedies = (Remedy("Inspect the inputs as the network gets them."),)
     figures = {"mean": inputs.largest_mean}
-    return [
-        Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, inputs.layer, is_root=True)
-    ]
+    return Finding("critical", evidence, figures, remedies, inputs.layer, is_root=True)
 
 
-def _out_of_reach(vitals: Vitals) -> list[Symptom]:
+def _out_of_reach(vitals: Vitals) -> Finding | None:
     """Find targets too large for predictions to reach, although steps are as large as usual."""
     objective = vitals.objective
     (low, high), (least, most) = objective.predicted_range, objective.target_range
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     if objective.task != "regression" or not low <= high or not math.isfinite(vitals.planned_steps):
-        return []
+        return None
     if vitals.has_learned or not vitals.had_a_long_chance or not steps:
-        return []
+        return None
     mean = statistics.fmean(vitals.target_means or [0.0])
     size = abs(mean) + math.sqrt(max(0.0, objective.target_variance))
     # Outputs to which all layers contribute grow with the square of the steps.
@@ -101,7 +98,7 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
         reach = done**2 * abs(mean)  # All predictions so far are on one side of it.
     arrives = not size > _MIN_SIZE_OF_FAR_TARGETS or max(abs(low), abs(high)) > reach
     if arrives or not statistics.median(steps) > _LEAST_USUAL_UPDATE_RATIO:
-        return []  # Larger steps might have reached them.
+        return None  # Larger steps might have reached them.
     evidence = (
         f"Targets range from {least:.4g} to {most:.4g}, but all predictions so far from {low:.4g} "
         f"to {high:.4g}: at this pace they will not get there in {vitals.planned_steps:.0f} steps."
@@ -117,7 +114,7 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
         ),
     )
     figures = {"least": least, "most": most, "lowest": low, "highest": high}
-    return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, is_root=True)]
+    return Finding("critical", evidence, figures, remedies, is_root=True)
 
 
 def _begins_unsurely(vitals: Vitals) -> bool:
@@ -135,7 +132,7 @@ def _compared(loss: float, other: float, of: str) -> str:
     return f"{loss:.4g}, {better} than the {other:.4g} {of}"
 
 
-def _stuck(vitals: Vitals) -> list[Symptom]:
+def _stuck(vitals: Vitals) -> Finding | None:
     if (
         not vitals.one_loss
         or not vitals.had_a_long_chance_at_full_rate
@@ -143,14 +140,14 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         or vitals.has_learned
         or vitals.falls_in_time
     ):
-        return []
+        return None
     if not any(map(math.isfinite, vitals.losses[-5:])):
-        return []  # All finite losses are older.
+        return None  # All finite losses are older.
     constant = vitals.objective.constant_loss
     if math.isnan(vitals.gain) or not vitals.would_have_started:
-        return []
+        return None
     if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
-        return []  # A loss on the hardest pairs alone may stay where it is.
+        return None  # A loss on the hardest pairs alone may stay where it is.
     than = (
         _compared(vitals.recent_data_loss, constant, "of the best constant prediction")
         if constant == constant and vitals.data_losses
@@ -174,4 +171,4 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     # Some networks leave a plateau late; without a planned length, no step is known to be early.
     is_early = vitals.step <= _EARLY_SHARE_OF_STEPS * vitals.planned_steps < math.inf
     severity: Severity = "warning" if is_early else "critical"
-    return [Symptom(P.NOT_LEARNING, severity, evidence, figures, remedies, reports=3)]
+    return Finding(severity, evidence, figures, remedies, reports=3)

@@ -12,9 +12,8 @@ import statistics
 from collections.abc import Iterator
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.signs import Objective
 from ..vital_signs.vitals import Vitals
 
@@ -39,7 +38,7 @@ _MIN_HARMLESS_GAIN = 0.9
 _Found = tuple[Severity, str, str]
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find the first mismatch of an output and its loss."""
     at_once = (
         *_outside(vitals), *_ignores_the_output(vitals), *_mismatches(vitals.objective),
@@ -48,9 +47,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     in_time = (*_at_bound(vitals), *_beyond_bound(vitals))
     seen = [*((found, 1) for found in at_once), *((found, 3) for found in in_time)]
     for (severity, evidence, advice), reports in seen:
-        problem, remedies = Problem.OUTPUT_LOSS_MISMATCH, (Remedy(advice),)
-        return [Symptom(problem, severity, evidence, {}, remedies, reports=reports)]
-    return []
+        remedies = (Remedy(advice),)
+        return Finding(severity, evidence, {}, remedies, reports=reports)
+    return None
 
 
 def _outside(vitals: Vitals) -> Iterator[_Found]:

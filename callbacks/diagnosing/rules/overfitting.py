@@ -15,9 +15,8 @@ import statistics
 from dataclasses import replace
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MIN_RISE_SHARE_OF_BEST = 0.1  # Of the best validation loss.
@@ -45,24 +44,24 @@ _REMEDIES = (
 )
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find validation that worsens for good, or that training has left far behind."""
     if vitals.overfits_on_purpose:
-        return []  # Memorising is the aim.
+        return None  # Memorising is the aim.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
     if vitals.evaluates_late and checks < _MIN_CHECKS_IF_EVALUATED_LATE:
-        return []
+        return None
     return _by_losses(vitals) or _by_scores(vitals)
 
 
-def _by_losses(vitals: Vitals) -> list[Symptom]:
+def _by_losses(vitals: Vitals) -> Finding | None:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < _RECENT_CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
-        return []
+        return None
     return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
 
 
-def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
+def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> Finding | None:
     place, best = checks.index(min(checks)), vitals.best_check
     # While the loss keeps rising, older checks do not show where it is now.
     latest = statistics.median(
@@ -80,7 +79,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
         and training[-1] < _MAX_RATIO_OF_FALLEN_LOSS * training[place]
     )
     if not (enough and apart and len(checks) - 1 - place >= _RECENT_CHECKS):
-        return []
+        return None
     above = f"{lost:.0%} above" if lost < 10 else f"{1 + lost:.3g} times"
     evidence = (
         f"The validation loss has been at least {above} its best, {best:.4g}, for "
@@ -91,7 +90,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     name = json.dumps(vitals.validation_name or "val_loss", ensure_ascii=False)
     stop = Remedy("Stop early and restore the best weights.", f"EarlyStopping({name}, patience=5)")
     remedies, severity = (stop, *_remedies(vitals)), _severity(vitals)
-    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=1)]
+    return Finding(severity, evidence, figures, remedies, reports=1)
 
 
 def _severity(vitals: Vitals) -> Severity:
@@ -104,10 +103,10 @@ def _severity(vitals: Vitals) -> Severity:
     return "info" if known and min(scores) > told - _MAX_GAP_OF_CLOSE_ACCURACIES else "warning"
 
 
-def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
+def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> Finding | None:
     """Find training data that is memorised while much of validation is not learned at all."""
     if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
-        return []
+        return None
     recent = list(zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
     memorized = all(loss < _MAX_RATIO_MEMORIZED * check for check, loss in recent)
@@ -116,7 +115,7 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     stands = min(checks[-_RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-_RECENT_CHECKS])
     enough = _MIN_GAP_SHARE_WITH_ACCURACIES if vitals.scores_are_accuracies else _MIN_GAP_SHARE
     if not (gap > enough * vitals.whole_scale and memorized and stands):
-        return []
+        return None
     evidence = (
         f"The training loss has fallen to {training[-1]:.4g}, while the validation loss has "
         f"stalled at {checks[-1]:.4g}; the best constant prediction has "
@@ -124,28 +123,28 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
     severity, remedies = _severity(vitals), _remedies(vitals)
-    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=2)]
+    return Finding(severity, evidence, figures, remedies, reports=2)
 
 
-def _by_scores(vitals: Vitals) -> list[Symptom]:
+def _by_scores(vitals: Vitals) -> Finding | None:
     """Find nearly all training data classified correctly, and for good far less of validation."""
     scores = vitals.validation_scores
     if not vitals.scores_are_accuracies or len(scores) <= _RECENT_CHECKS or vitals.is_imbalanced:
-        return []
+        return None
     best, before = max(scores[-_RECENT_CHECKS:]), max(scores[:-_RECENT_CHECKS])
     told = vitals.confirmed_training_accuracy
     if (
         not told > max(_MIN_ACCURACY_IN_TRAINING, best + _MIN_GAP_OF_ACCURACIES)
         or best > before + _MIN_RISE_OF_ACCURACY
     ):
-        return []
+        return None
     evidence = (
         f"{told:.0%} of the training data is classified correctly, but no more than {best:.0%} of "
         "the validation data."
     )
     figures = {"training_accuracy": told, "validation_accuracy": best}
     remedies = _remedies(vitals)
-    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, remedies, reports=2)]
+    return Finding("warning", evidence, figures, remedies, reports=2)
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:

@@ -11,9 +11,8 @@ import math
 import statistics
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding, worst
 from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import LOUD, Vitals
 
@@ -33,12 +32,11 @@ _MIN_RATIO_OF_RANGES_IF_LOUD = 10.0
 _ABSURD_RATIO_OF_RANGES = 1e3
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a first loss or predictions of a badly scaled output, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals) or _absurd(vitals)
-    return [
-        *first, *_faint(vitals), *_misinitialized(vitals), *_recurrent(vitals), *_signals(vitals)
-    ]  # fmt: skip
+    later = (_faint(vitals), _misinitialized(vitals), _recurrent(vitals), _signals(vitals))
+    return worst([first, *later])
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -48,9 +46,9 @@ def _remedies() -> tuple[Remedy, ...]:
     )
 
 
-def _first_loss(vitals: Vitals) -> list[Symptom]:
+def _first_loss(vitals: Vitals) -> Finding | None:
     if not vitals.starts_far or vitals.dropout >= _EXTREME_DROPOUT:
-        return []  # Such a dropout amplifies what it lets through.
+        return None  # Such a dropout amplifies what it lets through.
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
     # A network that was trained for something else begins with confident errors.
@@ -69,21 +67,16 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     if severity == "warning" and vitals.recent_data_loss > usual:
         evidence += f" After {vitals.step} steps it is still {vitals.recent_data_loss:.4g}."
     figures = {"first_loss": first, "expected_loss": usual}
-    return [
-        Symptom(
-            Problem.POOR_INITIALIZATION, severity, evidence, figures, _remedies(), reports=1,
-            is_root=True,
-        )
-    ]  # fmt: skip
+    return Finding(severity, evidence, figures, _remedies(), reports=1, is_root=True)
 
 
-def _first_values(vitals: Vitals) -> list[Symptom]:
+def _first_values(vitals: Vitals) -> Finding | None:
     """Find first predictions of a regression that spread far wider than its targets."""
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or not vitals.had_a_long_chance:
-        return []
+        return None
     if vitals.dropout >= _EXTREME_DROPOUT:
-        return []  # It amplifies what it lets through.
+        return None  # It amplifies what it lets through.
     # Worse than the best constant prediction, or as wide as before, means not recovered yet.
     wide = _MIN_RATIO_OF_RANGES * (high - low)
     is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers) or _grow(vitals)
@@ -92,7 +85,7 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     )
     gain = min(vitals.gain, vitals.validated_gain)
     if not ranges[0] > wide > 0 or not (gain < least or min(ranges[-_RECENT_LOOKS:]) > wide):
-        return []
+        return None
     after = "still above" if gain < 0 else f"{max(0.0, gain):.0%} below"
     which = "validation loss" if gain < vitals.gain else "loss"
     evidence = (
@@ -101,8 +94,7 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
         "constant prediction."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
-    problem = Problem.POOR_INITIALIZATION
-    return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
+    return Finding("warning", evidence, figures, _remedies(), is_root=True)
 
 
 def _grow(vitals: Vitals) -> bool:
@@ -111,30 +103,29 @@ def _grow(vitals: Vitals) -> bool:
     return len(first) > 1 and first[-1] > _MIN_RATIO_OF_VARIANCES_IF_WIDE * first[0] > 0
 
 
-def _absurd(vitals: Vitals) -> list[Symptom]:
+def _absurd(vitals: Vitals) -> Finding | None:
     """Find first predictions of a regression too wide for signals that keep their scale."""
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or vitals.has_raw_inputs:
-        return []
+        return None
     if not ranges[0] > _ABSURD_RATIO_OF_RANGES * max(1.0, high - low):
-        return []
+        return None
     evidence = (
         f"The first predictions spread over {ranges[0]:.3g}, for inputs of usual size, and the "
         f"targets over {high - low:.3g}: signals grow on their way through the network."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
     severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
-    problem = Problem.POOR_INITIALIZATION
-    return [Symptom(problem, severity, evidence, figures, _remedies(), reports=1, is_root=True)]
+    return Finding(severity, evidence, figures, _remedies(), reports=1, is_root=True)
 
 
-def _faint(vitals: Vitals) -> list[Symptom]:
+def _faint(vitals: Vitals) -> Finding | None:
     """Find inputs that parameters before the first layer scale down to almost nothing."""
     inputs = vitals.inputs
     if inputs.is_data or vitals.faint_units or not vitals.has_faint_inputs:
-        return []
+        return None
     if vitals.gain > _HARDLY_ANY_GAIN or not vitals.had_a_long_chance:
-        return []
+        return None
     evidence = (
         f"The input of {inputs.layer} has a root mean square of {inputs.rms:.1e}, and half of its "
         f"features a standard deviation of {inputs.usual_std:.1e} or less: the parameters before "
@@ -147,19 +138,17 @@ def _faint(vitals: Vitals) -> list[Symptom]:
             "nn.init.normal_(table.weight)",
         ),
     )
-    figures, problem = {"rms": inputs.rms}, Problem.POOR_INITIALIZATION
-    return [
-        Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)
-    ]  # fmt: skip
+    figures = {"rms": inputs.rms}
+    return Finding("warning", evidence, figures, remedies, inputs.layer, is_root=True)
 
 
-def _misinitialized(vitals: Vitals) -> list[Symptom]:
+def _misinitialized(vitals: Vitals) -> Finding | None:
     """Find initial weights that shrink a signal to hardly anything, or amplify it many times."""
     off = vitals.misinitialized
     # Where no gradient passes through them either, there is no need to wait.
     waited = vitals.had_a_chance if vitals.vanished_from_the_start else vitals.had_a_long_chance
     if not off or not waited or not vitals.gain <= 0.5:
-        return []
+        return None
     share = share_of(off, [layer for layer in vitals.layers if layer.ran])
     gain = statistics.median(layer.weight_gain for layer in off)
     evidence = (
@@ -167,20 +156,22 @@ def _misinitialized(vitals: Vitals) -> list[Symptom]:
         f"a layer scales its signal by {gain:.1g}, first {off[0].name}."
     )
     figures = {"share": share, "weight_gain": gain}
-    problem = Problem.POOR_INITIALIZATION
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, _remedies(), off[0].name, reports=1,
-            is_root=vitals.vanished_from_the_start or gain > 1,
-        )
-    ]  # fmt: skip
+    return Finding(
+        "warning",
+        evidence,
+        figures,
+        _remedies(),
+        off[0].name,
+        reports=1,
+        is_root=vitals.vanished_from_the_start or gain > 1,
+    )
 
 
-def _recurrent(vitals: Vitals) -> list[Symptom]:
+def _recurrent(vitals: Vitals) -> Finding | None:
     """Find recurrent weights that amplify states at each time step, until gates saturate."""
     gain = vitals.recurrent_gain
     if not gain > _MIN_RECURRENT_GAIN or vitals.gain > _MIN_HARMLESS_GAIN:
-        return []
+        return None
     evidence = (
         f"Before the first step, recurrent weights multiply the state by about {gain:.2g} at each "
         "time step; torch's default gives 0.58, and orthogonal weights preserve it."
@@ -192,24 +183,24 @@ def _recurrent(vitals: Vitals) -> list[Symptom]:
         ),
         *_remedies()[:1],
     )
-    figures, problem = {"recurrent_gain": gain}, Problem.POOR_INITIALIZATION
-    return [Symptom(problem, "warning", evidence, figures, remedies, reports=1)]
+    figures = {"recurrent_gain": gain}
+    return Finding("warning", evidence, figures, remedies, reports=1)
 
 
-def _signals(vitals: Vitals) -> list[Symptom]:
+def _signals(vitals: Vitals) -> Finding | None:
     history = {s: v[0] for s, v in vitals.variances.history.items() if v and v[0] > 0}
     if len(history) < 3 or vitals.has_learned or not vitals.had_a_long_chance:
-        return []
+        return None
     if math.isnan(vitals.gain):
-        return []
+        return None
     sites = list(history)
     ratio = history[sites[0]] / history[sites[-1]]
     if 1 / _MIN_RATIO_OF_VARIANCES < ratio < _MIN_RATIO_OF_VARIANCES:
-        return []
+        return None
     verb = "fade" if ratio > 1 else "grow"
     evidence = (
         f"Signals {verb} through the network: the variance is {history[sites[0]]:.2g} at "
         f"{sites[0]} and {history[sites[-1]]:.2g} at {sites[-1]}."
     )
-    figures, problem = {"variance_ratio": ratio}, Problem.POOR_INITIALIZATION
-    return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[-1])]
+    figures = {"variance_ratio": ratio}
+    return Finding("warning", evidence, figures, _remedies(), sites[-1])

@@ -7,9 +7,8 @@ or more), in most of a layer. The network's output is left out: a confident one 
 import statistics
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import LOUD, Vitals
 
 _MAX_SHARE_SATURATED = 0.7
@@ -24,7 +23,7 @@ _MIN_SHARE_OF_SCALE = 0.2
 _MIN_SHARE_OF_ERRORS = 0.2
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find the first hidden layer that is mostly saturated."""
     shares = {s: share for s, share in vitals.saturated.last.items() if share == share}
     sites = list(vitals.saturated.last)
@@ -36,7 +35,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         first = next(iter(shares))
         saturated = {first: shares[first], **saturated}
     if not saturated:
-        return []
+        return None
     site = next(iter(saturated))
     # A network in which every layer switches may learn, but only step functions.
     switches = len(shares) > 1 and _switch(list(shares.values()))
@@ -55,7 +54,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Use an initialisation that suits the activation.", 'init="auto"'),
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
-    return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]
+    return Finding(severity, evidence, figures, remedies, site)
 
 
 def _switch(shares: list[float]) -> bool:

@@ -9,9 +9,8 @@ import math
 from dataclasses import replace
 
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _LARGE_ROOT_MEAN_SQUARE = 15.0
@@ -22,7 +21,7 @@ _LITTLE_GAIN = 0.3
 _MIN_HARMLESS_GAIN = 0.8
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find inputs whose scale the weights were not initialised for."""
     inputs, reason = vitals.inputs, _reason(vitals)
     if reason is None:
@@ -31,10 +30,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
         "largest_mean": inputs.largest_mean, "largest_std": inputs.largest_std,
         "smallest_std": inputs.smallest_std,
     }  # fmt: skip
-    return [_symptom(vitals, inputs.layer, reason, figures)]
+    return _symptom(vitals, inputs.layer, reason, figures)
 
 
-def _beside(vitals: Vitals) -> list[Symptom]:
+def _beside(vitals: Vitals) -> Finding | None:
     """Find raw inputs of later layers: a second input, or columns joined to the others."""
     for layer, side in vitals.side_inputs.items():
         if side.is_raw:
@@ -43,11 +42,11 @@ def _beside(vitals: Vitals) -> list[Symptom]:
                 f"and of half of them below {side.usual:.2g}"
             )
             figures = {"rms": side.rms, "largest": side.largest, "usual": side.usual}
-            return [replace(_symptom(vitals, layer, reason, figures), is_root=True)]
-    return []
+            return replace(_symptom(vitals, layer, reason, figures), is_root=True)
+    return None
 
 
-def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Symptom:
+def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Finding:
     # A fall from a first loss that such inputs inflated is no sign of success.
     fell = vitals.gain >= _MIN_HARMLESS_GAIN and vitals.objective.constant_loss > 0
     severity: Severity = "info" if fell else "warning"
@@ -60,8 +59,7 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
         Remedy("Divide pixels by 255.", "x = x.float() / 255"),
         Remedy("Start the network with a normalisation layer.", "nn.BatchNorm1d(features)"),
     )
-    problem = Problem.UNNORMALIZED_INPUT
-    return Symptom(problem, severity, evidence, figures, remedies, layer, reports=1)
+    return Finding(severity, evidence, figures, remedies, layer, reports=1)
 
 
 def _hides_others(vitals: Vitals) -> bool:

@@ -12,9 +12,8 @@ import math
 import statistics
 from itertools import pairwise
 
-from ...problem import Problem
 from ...remedy import Remedy
-from ..symptom import Symptom
+from ..symptom import Finding
 from ..vital_signs.vitals import Vitals
 
 _MIN_LOSSES = 100
@@ -41,22 +40,22 @@ _LARGE_RATIO_OF_ONE_SAMPLE = 5e-3
 _HUGE_RATIO_OF_ONE_SAMPLE = 5e-2
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find unshuffled batches, dominant outliers, or a loss that swings and gets nowhere."""
     found = _sorted(vitals) or _of_outliers(vitals) or _swinging(vitals)
     return found or _of_few_samples(vitals)
 
 
-def _sorted(vitals: Vitals) -> list[Symptom]:
+def _sorted(vitals: Vitals) -> Finding | None:
     if vitals.objective.task == "regression":
         return _sorted_values(vitals)
     pairs, counts = vitals.same_class_pairs, vitals.objective.target_counts
     several = sum(count > 0 for count in counts) > 1
     if len(pairs) < _MIN_BATCHES_LOOKED_AT or not several or not vitals.labels_samples:
-        return []
+        return None
     pure, expected = statistics.fmean(pairs), sum((c / sum(counts)) ** 2 for c in counts)
     if not pure > (1 + expected) / 2:
-        return []
+        return None
     evidence = (
         f"Batches hold hardly more than one class each: {pure:.0%} of the pairs in a batch share "
         f"a class, where shuffled data would have {expected:.0%}."
@@ -64,16 +63,16 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
     return _unshuffled(evidence, {"same_class_pairs": pure, "expected": expected})
 
 
-def _sorted_values(vitals: Vitals) -> list[Symptom]:
+def _sorted_values(vitals: Vitals) -> Finding | None:
     variances, whole = vitals.target_spreads, vitals.objective.target_variance
     if len(variances) < _MIN_BATCHES_LOOKED_AT or not whole > 0 or not vitals.labels_samples:
-        return []
+        return None
     if not vitals.objective.of_batch:
-        return []  # Targets that depend on the network, as in Q-learning, grow as it learns.
+        return None  # Targets that depend on the network, as in Q-learning, grow as it learns.
     # A few outliers dominate the mean variance, and a single small batch may have any variance.
     within = max(statistics.fmean(variances), statistics.median(variances)) / whole
     if not within < _MAX_SHARE_OF_VARIANCE_WITHIN or not vitals.had_a_chance:
-        return []
+        return None
     evidence = (
         f"Batches hold similar targets: their variance within a batch is {within:.0%} of that "
         "over all batches."
@@ -81,27 +80,26 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
     return _unshuffled(evidence, {"variance_within": within})
 
 
-def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
+def _unshuffled(evidence: str, figures: dict[str, float]) -> Finding | None:
     remedies = (
         Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
         Remedy("Shuffle a stream in a buffer of many thousand samples."),
     )
-    problem = Problem.UNSTABLE_LOSS
-    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+    return Finding("warning", evidence, figures, remedies, is_root=True)
 
 
-def _of_outliers(vitals: Vitals) -> list[Symptom]:
+def _of_outliers(vitals: Vitals) -> Finding | None:
     """Find squared errors of a few targets that are nearly all of the loss."""
     objective, half = vitals.objective, vitals.losses[len(vitals.losses) // 2 :]
     losses = [loss for loss in half if math.isfinite(loss)]
     known = objective.kind == "squared" and objective.target_variance > 0
     if not (known and objective.of_batch and vitals.had_a_long_chance):
-        return []
+        return None
     if len(losses) < _MIN_LOSSES or vitals.is_falling:
-        return []
+        return None
     usual, mean = statistics.median(losses), statistics.fmean(losses)
     if not mean > _MIN_RATIO_TO_CONSTANT * objective.target_variance:
-        return []
+        return None
     deviation = math.sqrt(objective.target_variance)
     mean_target = statistics.fmean(vitals.target_means or [0.0])
     farthest = max(objective.target_range, key=lambda target: abs(target - mean_target))
@@ -109,7 +107,7 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     if not (
         0 < usual < _MAX_RATIO_OF_MEDIAN_TO_MEAN * mean and distance > _MIN_DISTANCE_IN_DEVIATIONS
     ):
-        return []
+        return None
     evidence = (
         f"Half of the batches have a loss below {usual:.4g}, but the mean is {mean:.4g}, and that "
         f"of the best constant prediction {objective.target_variance:.4g}: targets of up to "
@@ -123,14 +121,13 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
     figures = {"usual": usual, "mean": mean, "farthest": farthest}
-    problem = Problem.UNSTABLE_LOSS
-    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=True)]
+    return Finding("warning", evidence, figures, remedies, reports=3, is_root=True)
 
 
-def _swinging(vitals: Vitals) -> list[Symptom]:
+def _swinging(vitals: Vitals) -> Finding | None:
     half = vitals.curve[len(vitals.curve) // 2 :]
     if not vitals.one_loss or len(vitals.losses) < _MIN_LOSSES or vitals.is_falling:
-        return []
+        return None
     mean = statistics.fmean(half)
     steps = [b - a for a, b in pairwise(half)]
     turns = sum(a * b < 0 for a, b in pairwise(steps))
@@ -140,11 +137,11 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
         and size > _MIN_CHANGE_SHARE
         and turns >= len(steps) / 3
     ):
-        return []
+        return None
     # A single spike from which the loss recovers is none of a loss that swings.
     far = statistics.fmean(map(abs, steps)) / 2
     if vitals.gain > 0.9 or sum(step > far for step in steps) < _MIN_RISES:
-        return []
+        return None
     change = f"{size:.0%}" if size < 10 else f"{size:.3g} times its size"
     evidence = (
         f"The mean loss of successive windows changes by {change}, {vitals.swing:.1f} times what "
@@ -160,19 +157,19 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
     figures = {"swing": vitals.swing, "change": size}
-    return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies, reports=3)]
+    return Finding("warning", evidence, figures, remedies, reports=3)
 
 
-def _of_few_samples(vitals: Vitals) -> list[Symptom]:
+def _of_few_samples(vitals: Vitals) -> Finding | None:
     checks, samples = vitals.validation_losses[-_RECENT_CHECKS:], vitals.batch_size * vitals.ranks
     accumulates = vitals.step < _MIN_STEPS_FOR_EACH_BATCH * len(vitals.losses)
     if (
         not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= vitals.batch_size)
         or accumulates
     ):
-        return []
+        return None
     if vitals.is_falling or not vitals.gain < _MIN_HARMLESS_GAIN or not vitals.had_a_long_chance:
-        return []
+        return None
     many = "one sample" if samples == 1 else f"{samples} samples"
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -186,7 +183,7 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
     rises = any(b > _MIN_RATIO_OF_CHECKS * a > 0 for a, b in pairwise(checks))
     falls = any(b < a / _MIN_RATIO_OF_CHECKS for a, b in pairwise(checks))
     if not (rises and falls):
-        return []
+        return None
     evidence = (
         f"A batch has {many}. The training loss no longer falls, and the validation loss swings "
         f"between {min(checks):.4g} and {max(checks):.4g}."
@@ -214,9 +211,9 @@ def _are_large(vitals: Vitals) -> bool:
     return is_high and min(steps[-_LAST_UPDATES:]) > _LARGE_RATIO_OF_ONE_SAMPLE
 
 
-def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
+def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> Finding | None:
     remedies = (
         Remedy("Use larger batches.", "DataLoader(dataset, batch_size=32)"),
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
     )
-    return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]
+    return Finding("warning", evidence, figures, remedies)

@@ -16,10 +16,9 @@ from itertools import pairwise
 
 from ....functional.gradient_flow import vanishing_from
 from ...diagnosis import Severity
-from ...problem import Problem
 from ...remedy import Remedy
 from ..rounding import as_multiple
-from ..symptom import Symptom
+from ..symptom import Finding, worst
 from ..vital_signs.vitals import Vitals
 
 _FACTOR_IF_VANISHED_AT_FIRST = 1e-2
@@ -38,17 +37,17 @@ _MIN_LAYERS_TO_FADE = 4
 _MAX_RATIO_OF_FADED_GRADIENT = 1e-3
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find the layer, or the time step of a sequence, from which on gradients are lost."""
     lost = _through_layers(vitals) or _at_first(vitals)
     lost = lost or _through_sigmoids(vitals) or _from_layer_to_layer(vitals)
-    return [*lost, *_through_time(vitals)]
+    return worst([lost, _through_time(vitals)])
 
 
-def _through_time(vitals: Vitals) -> list[Symptom]:
+def _through_time(vitals: Vitals) -> Finding | None:
     profile = vitals.time_profile
     if len(profile) < 3 or vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
-        return []
+        return None
     first, last = profile[0], profile[-1]
     moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _MIN_UPDATE_RATIO
     reach = sum(size >= _MAX_RATIO_OF_FORGOTTEN_TIME * last for size in profile)
@@ -58,7 +57,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
         and first < _MAX_RATIO_OF_FORGOTTEN_TIME * last
         and reach < _MAX_SHARE_OF_TIME_REACHED * len(profile)
     ):
-        return []
+        return None
     evidence = (
         f"{vitals.recurrent_layer} cannot learn long-range dependencies: the gradient reaches "
         f"back {reach} of {len(profile)} time steps, and at the first it is "
@@ -70,19 +69,19 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
         Remedy("Start an LSTM with open forget gates: a bias of 1 or more."),
         Remedy("Shorten the path: attention over all time steps, or the mean of the outputs."),
     )
-    figures, problem = {"ratio": first / last, "reach": float(reach)}, Problem.VANISHING_GRADIENT
+    figures = {"ratio": first / last, "reach": float(reach)}
     layer = vitals.recurrent_layer
-    return [Symptom(problem, "critical", evidence, figures, remedies, layer, reports=3)]
+    return Finding("critical", evidence, figures, remedies, layer, reports=3)
 
 
-def _through_layers(vitals: Vitals) -> list[Symptom]:
+def _through_layers(vitals: Vitals) -> Finding | None:
     begins = _vanish_from(vitals)
     if begins is None or not vitals.one_loss or not vitals.had_a_chance:
-        return []
+        return None
     if vitals.gain > 0.5 and not _stands(vitals):
-        return []
+        return None
     if not vitals.layers or vitals.silent:
-        return []  # Embeddings are parallel, not stacked; silent activations let nothing through.
+        return None  # Embeddings are parallel, not stacked; silent activations let nothing through.
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"
@@ -99,12 +98,15 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         or vitals.misinitialized
         or vitals.had_loss_spike
     )
-    return [
-        Symptom(
-            Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, _remedies(),
-            layers[begins], reports=3, is_root=is_root,
-        )
-    ]  # fmt: skip
+    return Finding(
+        severity,
+        evidence,
+        {"ratio": ratio},
+        _remedies(),
+        layers[begins],
+        reports=3,
+        is_root=is_root,
+    )
 
 
 def _vanish_from(vitals: Vitals) -> int | None:
@@ -141,27 +143,27 @@ def _remedies() -> tuple[Remedy, ...]:
     )
 
 
-def _at_first(vitals: Vitals) -> list[Symptom]:
+def _at_first(vitals: Vitals) -> Finding | None:
     """Find gradients that were lost for so long that much of the training was wasted."""
     constant, curve = vitals.whole_constant, vitals.curve
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
-        return []
+        return None
     if (
         vitals.gain > _MAX_GAIN_IF_LOST_AT_FIRST
         or vitals.has_added_terms
         or not vitals.had_a_long_chance
     ):
-        return []
+        return None
     lost = next((i for i in range(len(curve)) if _is_left(curve[i:], constant)), len(curve))
     share = lost / len(curve) if curve else 0.0
     if math.isfinite(vitals.planned_steps):
         share *= min(1.0, vitals.step / vitals.planned_steps)
     if not vitals.has_learned or share < _MIN_SHARE_OF_TRAINING_LOST:
-        return []
+        return None
     layers, first = list(vitals.gradient_profile), vitals.first_gradient_profile
     if len(layers) != len(first):
-        return []
+        return None
     ratio = first[0] / first[-1]
     evidence = (
         f"For the first {share:.0%} of the training nothing was learned: gradients vanished from "
@@ -169,13 +171,9 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
         f"{as_multiple(ratio)} that of {layers[-1]}."
     )
     figures = {"ratio": ratio, "share": share}
-    problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
+    layer = layers[begins]
     # Units that died once the weights had grown did so later.
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, _remedies(), layer, reports=3, is_root=True
-        )
-    ]  # fmt: skip
+    return Finding("warning", evidence, figures, _remedies(), layer, reports=3, is_root=True)
 
 
 def _is_left(curve: Sequence[float], constant: float) -> bool:
@@ -184,7 +182,7 @@ def _is_left(curve: Sequence[float], constant: float) -> bool:
     return curve[0] < most and statistics.fmean(curve[:_WINDOWS_OF_A_MEAN]) < most
 
 
-def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
+def _from_layer_to_layer(vitals: Vitals) -> Finding | None:
     """Find gradients that shrink at each of several sigmoids or tanhs until nothing is left.
 
     A small gradient in the first layer alone is usual, but not one that fades all the way to it.
@@ -193,26 +191,26 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
     layers, values = list(profile), list(profile.values())
     hidden = len(sites) - vitals.squashed_outputs
     if hidden < _MIN_LAYERS_TO_FADE or len(values) < _MIN_LAYERS_TO_FADE or not vitals.one_loss:
-        return []
+        return None
     if not vitals.had_a_long_chance or not vitals.gain < _MAX_GAIN_AT_A_CONSTANT:
-        return []
+        return None
     fades = (
         all(a < b for a, b in pairwise(values))
         and values[0] < _MAX_RATIO_OF_FADED_GRADIENT * values[-1]
     )
     if not fades or vitals.misinitialized or vitals.had_loss_spike:
-        return []
+        return None
     ratio = values[0] / values[-1]
     evidence = (
         f"Gradients fade from layer to layer: per parameter, that of {layers[0]} is "
         f"{as_multiple(ratio)} that of {layers[-1]}, through {hidden} saturating activations, and "
         "nothing is learned."
     )
-    figures, problem = {"ratio": ratio}, Problem.VANISHING_GRADIENT
-    return [Symptom(problem, "critical", evidence, figures, _remedies(), layers[0], reports=3)]
+    figures = {"ratio": ratio}
+    return Finding("critical", evidence, figures, _remedies(), layers[0], reports=3)
 
 
-def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
+def _through_sigmoids(vitals: Vitals) -> Finding | None:
     """Find hidden sigmoids, each passing a quarter of a gradient at most, that delay learning.
 
     Hardly any of the input signal reaches the layers after them before their weights have grown.
@@ -222,9 +220,9 @@ def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
         and vitals.falls_as_fast_as_ever
         and vitals.has_learned
     ):
-        return []
+        return None
     if vitals.gain > _MAX_GAIN_THROUGH_SIGMOIDS:
-        return []
+        return None
     sites = list(vitals.saturated.history)
     first = vitals.variances.of(sites[0])[0]
     evidence = (
@@ -233,5 +231,5 @@ def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
         f"{vitals.planned_steps:.0f} steps the loss is only {vitals.gain:.0%} below that of the "
         "best constant prediction, and is falling as fast as ever."
     )
-    figures, problem = {"variance": first, "gain": vitals.gain}, Problem.VANISHING_GRADIENT
-    return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[0], reports=3)]
+    figures = {"variance": first, "gain": vitals.gain}
+    return Finding("warning", evidence, figures, _remedies(), sites[0], reports=3)

@@ -9,7 +9,7 @@ from torchvitals.callbacks.diagnosing.symptom import Symptom
 
 
 def symptom(problem=Problem.DEAD_RELU, severity="warning", reports=2, evidence="Seen."):
-    return Symptom(problem, severity, evidence, {"share": 0.5}, reports=reports)
+    return Symptom(severity, evidence, {"share": 0.5}, reports=reports, problem=problem)
 
 
 def reports(history, *seen, start=0):
@@ -228,7 +228,7 @@ def test_what_explains_that_nothing_is_learned_stays_while_it_is_so():
 def test_a_plain_reason_why_nothing_is_learned_is_said_beside_others(is_root):
     history = History()
     history.report([symptom(Problem.DEAD_RELU, reports=1)], 10, 0, interval=10, is_poor=True)
-    blind = Symptom(Problem.NOT_LEARNING, "critical", "Alike.", reports=1, is_root=is_root)
+    blind = Symptom("critical", "Alike.", reports=1, is_root=is_root, problem=Problem.NOT_LEARNING)
     new, _ = history.report([blind], 20, 0, interval=10, is_poor=True)
     assert bool(new) is is_root
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from ....diagnosis import Severity
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.signs import Layer
 from ...vital_signs.vitals import Vitals
 from .freezing import freezing_code
@@ -27,10 +26,10 @@ _COUNT = Remedy(
 )
 
 
-def find_strangers(vitals: Vitals) -> list[Symptom]:
+def find_strangers(vitals: Vitals) -> Finding | None:
     """Find weights that the loss depends on, but that the module does not have."""
     if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
-        return []
+        return None
     evidence = (
         f"{vitals.strangers} weights that the loss depends on are not parameters of the module, "
         "so that no optimiser has them."
@@ -41,8 +40,8 @@ def find_strangers(vitals: Vitals) -> list[Symptom]:
         ),
         Remedy("Or freeze what is not meant to train.", "layer.requires_grad_(False)"),
     )
-    figures, problem = {"weights": float(vitals.strangers)}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+    figures = {"weights": float(vitals.strangers)}
+    return Finding("warning", evidence, figures, remedies, is_root=True)
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,11 @@ class _LeftOut:
     is_cut: bool = False
 
 
-def find_left_out_layers(vitals: Vitals) -> list[Symptom]:
+def find_left_out_layers(vitals: Vitals) -> Finding | None:
     """Find layers that no gradient reaches, or that no optimiser moves."""
     left = _left_out(vitals)
     if left is None:
-        return []
+        return None
     names = [layer.name for layer in left.layers]
     share = sum(layer.entries for layer in left.layers) / sum(
         layer.entries for layer in vitals.layers
@@ -78,9 +77,9 @@ def find_left_out_layers(vitals: Vitals) -> list[Symptom]:
         left.remedy,
         Remedy("Or freeze it explicitly.", freezing_code("get_submodule", names)),
     )
-    figures, problem = {"layers": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    figures = {"layers": float(len(names)), "share": share}
     severity: Severity = "info" if _does_no_harm(vitals, left, share) else "warning"
-    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+    return Finding(severity, evidence, figures, remedies, names[0])
 
 
 def _left_out(vitals: Vitals) -> _LeftOut | None:
@@ -128,7 +127,7 @@ def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
     return left.is_cut and share < _LARGE_SHARE_OF_WEIGHTS and early_or_needless
 
 
-def find_left_out_parameters(vitals: Vitals) -> list[Symptom]:
+def find_left_out_parameters(vitals: Vitals) -> Finding | None:
     """Find embeddings and bare parameters left out of the optimisers or of their steps."""
     # A network may do without an embedding, but a bare parameter is always meant to train.
     learns = vitals.gain > _GOOD_GAIN
@@ -138,12 +137,12 @@ def find_left_out_parameters(vitals: Vitals) -> list[Symptom]:
     names = vitals.forgotten_parameters or tables or idle
     of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
     if not names or not vitals.had_a_chance:
-        return []
+        return None
     if names is idle:
         why, first = "its optimiser never makes a step", _STEP
     else:
         why, first = "it gets a gradient, but no optimiser has it", _GIVE
     evidence = f"{names[0]} does not learn: {why}."
     remedies = (first, Remedy("Or freeze it explicitly.", freezing_code(of_names, names)))
-    figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
+    figures = {"layers": float(len(names))}
+    return Finding("warning", evidence, figures, remedies, names[0])

@@ -2,9 +2,8 @@
 
 from ....diagnosis import Severity
 from ....monitoring.layers import plain_layer
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .freezing import freezing_code
 
@@ -15,21 +14,21 @@ _NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
-def find_still_parameters(vitals: Vitals) -> list[Symptom]:
+def find_still_parameters(vitals: Vitals) -> Finding | None:
     """Find embeddings and parameters outside of layers that stay at their initial values."""
     layers = {layer.name for layer in vitals.layers}
     others = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
     names = [name for name in others if _never_moved(vitals, name)]
     moves = any(update > 0 for update in vitals.total_updates[-3:])
     if not names or not moves or vitals.step < _STEPS_TO_BE_SURE or not vitals.had_a_chance:
-        return []
+        return None
     if 1.0 in vitals.dead.last.values():
-        return []  # A layer whose units are all dead passes no gradient to earlier layers.
+        return None  # A layer whose units are all dead passes no gradient to earlier layers.
     if cut := [name for name in names if name not in vitals.pushed]:
         return _unreached(vitals, cut)
     # In single precision, the cause is steps that are too small for all parameters.
     rounded = [name for name in names if vitals.pushed[name] in _HALF_TYPES]
-    return _rounded(vitals, rounded) if rounded else []
+    return _rounded(vitals, rounded) if rounded else None
 
 
 def _never_moved(vitals: Vitals, name: str) -> bool:
@@ -43,7 +42,7 @@ def _never_moved(vitals: Vitals, name: str) -> bool:
     return not (steps and steps[0] > 0 and steps[-1] == 0)
 
 
-def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
+def _unreached(vitals: Vitals, names: list[str]) -> Finding | None:
     more = _nor("do", "does", len(names) - 1)
     evidence = f"{names[0]} does not change{more}, although an optimiser has it."
     remedies = (
@@ -54,11 +53,11 @@ def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
         Remedy("Or remove it, or freeze it explicitly.", freezing_code("get_parameter", names)),
     )
     share = _share(vitals, names)
-    figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, _severity_of(vitals, share), evidence, figures, remedies, names[0])]
+    figures = {"parameters": float(len(names)), "share": share}
+    return Finding(_severity_of(vitals, share), evidence, figures, remedies, names[0])
 
 
-def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
+def _rounded(vitals: Vitals, names: list[str]) -> Finding | None:
     """Find parameters with gradients whose steps are below half a unit in the last place.
 
     An example is a norm's weights, which start at 1: in bfloat16 the next number is 0.4% below.
@@ -77,11 +76,9 @@ def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
         ),
         Remedy("Or keep only the normalisation layers in single precision."),
     )
-    figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    figures = {"parameters": float(len(names)), "share": share}
     severity = _severity_of(vitals, share)
-    return [
-        Symptom(problem, severity, evidence, figures, remedies, names[0], stands_alone=True)
-    ]  # fmt: skip
+    return Finding(severity, evidence, figures, remedies, names[0], stands_alone=True)
 
 
 def _share(vitals: Vitals, names: list[str]) -> float:
@@ -101,7 +98,7 @@ def _severity_of(vitals: Vitals, share: float) -> Severity:
     )
 
 
-def find_uncalled(vitals: Vitals) -> list[Symptom]:
+def find_uncalled(vitals: Vitals) -> Finding | None:
     """Find layers that an optimiser has, but that are never called."""
     idle = [
         layer.name
@@ -109,14 +106,14 @@ def find_uncalled(vitals: Vitals) -> list[Symptom]:
         if layer.trained and layer.optimized and not layer.ran and not layer.has_gradient
     ]
     if not idle or vitals.step < _STEPS_TO_BE_SURE or not vitals.had_a_long_chance:
-        return []
+        return None
     others = _nor("were", "was", len(idle) - 1)
     evidence = (
         f"{idle[0]} was not called in any observed training batch{others}, and gets no gradient."
     )
     remedies = (Remedy("Call it in `forward`, or remove it."),)
-    figures, problem = {"layers": float(len(idle))}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, "info", evidence, figures, remedies, idle[0])]
+    figures = {"layers": float(len(idle))}
+    return Finding("info", evidence, figures, remedies, idle[0])
 
 
 def _nor(verb: str, singular: str, others: int) -> str:

@@ -1,21 +1,20 @@
 """A run in which no weight moves: no steps, no gradients, or none left at the step."""
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _BATCHES_TO_TELL_LOSSES_APART = 20
 _LARGE_SHARE_OF_DEAD_UNITS = 0.5
 
 
-def find_untouched(vitals: Vitals) -> list[Symptom]:
+def find_untouched(vitals: Vitals) -> Finding | None:
     """Find a run in which no weight has moved."""
     if not vitals.untouched:
-        return []
+        return None
     if vitals.steps_are_made and vitals.has_gradients:
         if not _are_cleared(vitals):
-            return []  # The steps are too small to change a weight.
+            return None  # The steps are too small to change a weight.
         why = "all gradients are 0 whenever the optimiser makes a step"
         remedy = Remedy(
             "Zero the gradients before the backward pass, not between it and the step.",
@@ -31,8 +30,8 @@ def find_untouched(vitals: Vitals) -> list[Symptom]:
             "optimizer.zero_grad(); self.manual_backward(loss); optimizer.step()",
         )
     evidence = f"No weight has changed in {vitals.untouched} batches: {why}."
-    figures, problem = {"batches": float(vitals.untouched)}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, "critical", evidence, figures, (remedy,), reports=1, is_root=True)]
+    figures = {"batches": float(vitals.untouched)}
+    return Finding("critical", evidence, figures, (remedy,), reports=1, is_root=True)
 
 
 def _are_cleared(vitals: Vitals) -> bool:

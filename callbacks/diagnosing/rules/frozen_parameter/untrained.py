@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from ....diagnosis import Severity
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.signs import Layer, share_of
 from ...vital_signs.vitals import Vitals
 from ...weights.untrained_weights import FEWEST
@@ -18,7 +17,7 @@ _GOOD_GAIN = 0.5
 _EXCELLENT_GAIN = 0.9
 
 
-def find_untrained(vitals: Vitals) -> list[Symptom]:
+def find_untrained(vitals: Vitals) -> Finding | None:
     """Find a backbone that is frozen at its random initialisation.
 
     A single matrix may be random features on purpose. A recurrent layer has two or more matrices,
@@ -31,16 +30,16 @@ def find_untrained(vitals: Vitals) -> list[Symptom]:
     # A network that is only to be matched or copied may be random on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
     if sum(layer.matrices for layer in drawn) < _MIN_MATRICES_OF_A_BODY or not (learns and given):
-        return []
+        return None
     if len(drawn) == 1 and not vitals.had_a_long_chance:
-        return []
+        return None
     # Layers too small to judge are judged by the others.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
     seen, share = [layer for layer in told if layer.as_drawn], share_of(drawn, running)
     if not (
         share > _LARGE_SHARE_OF_WEIGHTS and share_of(seen, told) > _SHARE_OF_NEARLY_ALL_WEIGHTS
     ):
-        return []
+        return None
     what, them = f"{_with_more(drawn)}, {share:.0%} of the weights,", "them"
     state = "are frozen at their random initialisation"
     if len(drawn) == 1:
@@ -57,8 +56,8 @@ def find_untrained(vitals: Vitals) -> list[Symptom]:
     figures = {"layers": float(len(drawn)), "share": share}
     enough = _GOOD_GAIN if len(drawn) == 1 else _EXCELLENT_GAIN
     severity: Severity = "info" if vitals.gain > enough else "warning"
-    problem, layer = Problem.FROZEN_PARAMETER, drawn[0].name
-    return [Symptom(problem, severity, evidence, figures, remedies, layer)]
+    layer = drawn[0].name
+    return Finding(severity, evidence, figures, remedies, layer)
 
 
 def _with_more(layers: Sequence[Layer]) -> str:

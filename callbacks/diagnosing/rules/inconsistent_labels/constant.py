@@ -7,7 +7,7 @@ nothing, although gradients flow and weights move as they should.
 import math
 import statistics
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 from .validation_accuracy import classifies_better
@@ -29,31 +29,31 @@ _MIN_RATIO_OF_FALLS = 0.7  # In validation to training.
 _MIN_GAP_FALLING_APART = 0.01  # Between them, each relative to its own.
 
 
-def find_constant(vitals: Vitals) -> list[Symptom]:
+def find_constant(vitals: Vitals) -> Finding | None:
     """Find a loss at the constant baseline, in validation at least, with labels left to blame."""
     constant = vitals.objective.constant_loss
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
     if not constant > 0 or not vitals.had_a_long_chance_at_full_rate or not steps:
-        return []
+        return None
     # Memorising lowers the training loss alone.
     apart = _diverges_from_validation(vitals)
     if vitals.falls_in_time and not apart:
-        return []
+        return None
     # Where validation has a score, it is known to decide no better than by chance.
     has_learned = vitals.has_learned and not (apart and vitals.validation_scores)
     if vitals.recurrent or vitals.ignores_inputs:
-        return []  # What such a network forgets leaves no trace in its layers.
+        return None  # What such a network forgets leaves no trace in its layers.
     if len(vitals.objective.target_counts) > _FEW_CLASSES and not vitals.labels_samples:
-        return []  # Word frequencies are learned long before what words depend on.
+        return None  # Word frequencies are learned long before what words depend on.
     if vitals.learning_rate < _MAX_RATIO_OF_LOWERED_RATE * vitals.learning_rate_peak:
         # A schedule has lowered the rate, so that earlier steps count, too.
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
     low, high = _USUAL_UPDATE_RATIOS
     moves = low < statistics.median(steps) < high
     if not (moves and abs(vitals.gain) < _MAX_GAIN_AT_A_CONSTANT and not has_learned):
-        return []
+        return None
     if not apart and not _had_every_chance(vitals):
-        return []
+        return None
     evidence = apart or (
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant prediction ({constant:.4g}), although gradients flow and the weights move as "

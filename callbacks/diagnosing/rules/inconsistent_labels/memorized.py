@@ -7,7 +7,7 @@ better than the best constant prediction.
 import math
 import statistics
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 from .validation_accuracy import classifies_better, validation_at_chance
@@ -24,23 +24,23 @@ _MAX_RATIO_AT_CHANCE = 0.95
 _MIN_GAP_MEMORIZED = 0.02  # Between validation and training, each relative to its own.
 
 
-def find_memorized(vitals: Vitals) -> list[Symptom]:
+def find_memorized(vitals: Vitals) -> Finding | None:
     """Find a training loss that falls, and a validation loss that stays at the baseline."""
     constant, checks = vitals.whole_constant, vitals.validation_losses
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
     if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
-        return []
+        return None
     if vitals.has_added_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
-        return []
+        return None
     # A rare class of samples may differ in validation; one of pixels is as in training.
     few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED)
     if few:
-        return []
+        return None
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
     by_chance = validation_at_chance(vitals)
     most = _MAX_RATIO_AT_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
     if not best > most * reached or classifies_better(vitals):
-        return []
+        return None
     # The loss begins to fall on samples seen before, and not at all on others.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
@@ -55,7 +55,7 @@ def find_memorized(vitals: Vitals) -> list[Symptom]:
     # What was learned since the last validation may show in the next.
     fell = vitals.gain > _MIN_GAIN_MEMORIZED and training[-1] < (1 - _MIN_GAIN_MEMORIZED) * constant
     if not (fell or begins):
-        return []
+        return None
     evidence = (
         f"The training loss fell to {training[-1]:.4g}, but the validation loss was "
         f"never below {best:.4g} for long, and the best constant prediction reaches "
@@ -66,10 +66,10 @@ def find_memorized(vitals: Vitals) -> list[Symptom]:
     return suspect_labels(vitals, evidence, reports=2)
 
 
-def find_accuracy_at_chance(vitals: Vitals) -> list[Symptom]:
+def find_accuracy_at_chance(vitals: Vitals) -> Finding | None:
     """Find validation accuracy at chance level, where no validation loss is known."""
     # BatchNorm that differs in evaluation may be why predictions are at chance level.
     stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
     if vitals.validation_losses or stale or not (by_chance := validation_at_chance(vitals)):
-        return []
+        return None
     return suspect_labels(vitals, f"{by_chance}: nothing generalises.", reports=2)

@@ -1,6 +1,6 @@
 """Which signs of wrong labels are looked for, and in which order."""
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .constant import find_constant
 from .harder_targets import find_harder_targets, find_moved_masks
@@ -9,7 +9,7 @@ from .suspicion import suspect_labels
 from .wrong_share import find_wrong_share
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a network that does not generalise at all, or that stays at the constant baseline."""
     if vitals.objective.ascends:
         return suspect_labels(
@@ -20,7 +20,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     if vitals.objective.of_inputs:
-        return []
+        return None
     if vitals.overfits_on_purpose:
         return find_constant(vitals)  # Nothing is meant to generalise.
     found = find_memorized(vitals) or find_accuracy_at_chance(vitals) or find_constant(vitals)

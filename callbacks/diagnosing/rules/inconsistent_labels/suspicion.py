@@ -1,9 +1,8 @@
 """What is said wherever labels are to blame."""
 
 from ....diagnosis import Severity
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 
@@ -14,16 +13,16 @@ def suspect_labels(
     reports: int,
     is_root: bool = False,
     severity: Severity = "critical",
-) -> list[Symptom]:
-    """Return the symptom, with what to inspect.
+) -> Finding | None:
+    """Return the finding, with what to inspect.
 
     Args:
         vitals: The vital signs.
         evidence: One sentence with the figures.
         advice: Remedies that come before those for all labels.
-        reports: See `Symptom`.
-        is_root: See `Symptom`.
-        severity: See `Symptom`.
+        reports: See `Finding`.
+        is_root: See `Finding`.
+        severity: See `Finding`.
     """
     remedies = (
         *map(Remedy, advice),
@@ -32,7 +31,4 @@ def suspect_labels(
         Remedy("Check whether the network can memorise 16 samples.", "overfit_batches=1"),
     )
     figures = {"constant_loss": vitals.objective.constant_loss, "gain": vitals.gain}
-    problem = Problem.INCONSISTENT_LABELS
-    return [
-        Symptom(problem, severity, evidence, figures, remedies, reports=reports, is_root=is_root)
-    ]
+    return Finding(severity, evidence, figures, remedies, reports=reports, is_root=is_root)

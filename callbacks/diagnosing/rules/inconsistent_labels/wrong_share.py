@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Sequence
 
 from ....diagnosis import Severity
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 
@@ -29,22 +29,22 @@ _LARGE_SHARE_OF_WRONG_LABELS = 0.4
 _MIN_RATIO_TO_ENTROPY = 0.92  # Of predictions uniform over the wrong classes.
 
 
-def find_wrong_share(vitals: Vitals) -> list[Symptom]:
+def find_wrong_share(vitals: Vitals) -> Finding | None:
     """Find a share of wrong training labels, estimated from the validation accuracy."""
     objective = vitals.objective
     classes = objective.classes if objective.task == "classification" else 2
     one_label = objective.task == "classification" or objective.classes == 1
     if objective.task not in ("classification", "binary") or not one_label:
-        return []
+        return None
     if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _HIGH_DROPOUT:
-        return []
+        return None
     if vitals.is_poor or _is_a_part(vitals):
-        return []  # Where hardly anything is learned, all classes are equally likely.
+        return None  # Where hardly anything is learned, all classes are equally likely.
     if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
-        return []
-    best, scores = _at_its_best(vitals)
-    moments = ((slice(-max(_MIN_LOOKS, len(vitals.accuracies) // 5), None), None), (best, scores))
-    return next(filter(None, (_of_moment(vitals, classes, *each) for each in moments)), [])
+        return None
+    recent = slice(-max(_MIN_LOOKS, len(vitals.accuracies) // 5), None)
+    now = _of_moment(vitals, classes, recent, None)
+    return now or _of_moment(vitals, classes, *_at_its_best(vitals))
 
 
 def _is_a_part(vitals: Vitals) -> bool:
@@ -80,23 +80,23 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
 
 def _of_moment(
     vitals: Vitals, classes: int, looks: slice, known: Sequence[float] | None
-) -> list[Symptom]:
+) -> Finding | None:
     learned, losses = vitals.accuracies[looks], vitals.data_losses[looks]
     share = statistics.fmean(learned) if learned else 0.0
     if len(learned) < _MIN_LOOKS or not losses or not 0 < share < 1:
-        return []
+        return None
     if statistics.fmean(losses) < _MIN_RATIO_TO_ENTROPY * _entropy(share, classes):
-        return []
+        return None
     scores = _right_of_validation(vitals, share, classes) if known is None else known
     if len(scores) < _RECENT_CHECKS or not share < min(scores) <= 1:
-        return []
+        return None
     right = min(scores)
     wrong = 1 - share / right
     # While accuracy still improves, that of training always lags behind.
     if wrong < _MIN_SHARE_OF_WRONG_LABELS or (
         max(scores) - right > _MAX_SPREAD_SHARE_IF_STEADY * (right - share)
     ):
-        return []
+        return None
     since = "" if known is None else " (at its best; since then labels have been memorised)"
     evidence = (
         f"About {right:.0%} of the validation data is classified correctly{since}, but only "

@@ -8,7 +8,7 @@ from ....diagnosis import Severity
 from ....problem import Problem
 from ....remedy import Remedy
 from ...rounding import as_length, as_share
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .forgetting import is_forgotten, is_forgotten_soon
 from .killed_units import what_died
@@ -52,19 +52,19 @@ _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
 )  # fmt: skip
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a loss that large steps keep from falling, or drive up."""
     steps = Steps.of(vitals.total_updates)
     if not vitals.one_loss or steps is None or len(vitals.losses) < _FEWEST_BATCHES:
-        return []
+        return None
     if _was_wrong_before(vitals) and not vitals.had_loss_spike:
-        return []
+        return None
     killed = what_died(vitals, steps)
     if not (
         _do_harm(vitals, steps) or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)
     ):
-        return []
-    return [_symptom(vitals, steps, killed)]
+        return None
+    return _symptom(vitals, steps, killed)
 
 
 def _was_wrong_before(vitals: Vitals) -> bool:
@@ -85,7 +85,7 @@ def _do_harm(vitals: Vitals, steps: Steps) -> bool:
     return vitals.had_a_chance and any(harm(vitals, steps) for harm in _HARMS)
 
 
-def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
+def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Finding:
     # The first loss may be below the mean of every later window.
     seen = [*vitals.finite_curve, *filter(math.isfinite, vitals.losses[:1])]
     least = min(seen, default=math.nan)
@@ -106,12 +106,11 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
         "loss": vitals.recent_loss, "best_loss": least, "learning_rate": vitals.learning_rate,
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
-    problem = Problem.LEARNING_RATE_TOO_HIGH
     reports = _REPORTS_WHEN_COMING_BACK if _comes_back(vitals) else 2
     units = Problem.DEAD_RELU if "dead" in killed else Problem.SATURATED_ACTIVATION
     tells = (units,) if killed else ()
     remedies = _remedies(vitals)
-    return Symptom(problem, severity, evidence, figures, remedies, reports=reports, tells=tells)
+    return Finding(severity, evidence, figures, remedies, reports=reports, tells=tells)
 
 
 def _said(loss: float) -> str:

@@ -3,9 +3,8 @@
 import math
 import statistics
 
-from ....problem import Problem
 from ...rounding import as_share
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .causes import ways_to_longer_steps, words_on_cause
 
@@ -25,18 +24,18 @@ _LITTLE_GAIN = 0.3
 _MAX_GAIN_WITH_SHORT_STEPS = 0.4
 
 
-def find_crawling(vitals: Vitals) -> list[Symptom]:
+def find_crawling(vitals: Vitals) -> Finding | None:
     """Find small steps, with a loss that falls steadily by almost nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
-        return []
+        return None
     fast = max(updates) > _USUAL_UPDATE_RATIO
     if _has_done_its_work(vitals, updates):
-        return []
+        return None
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     if math.isnan(fell) and not vitals.recent_loss >= vitals.initial_loss:
-        return []  # How much a loss below 0 has fallen is unknown, as is one that began unseen.
+        return None  # How much a loss below 0 has fallen is unknown, as is one that began unseen.
     learned = _learned_slowly(vitals, fell, fast=fast)
     falls = vitals.is_falling or vitals.validation_falls
     crawls = fell > 0 and falls and _asks_for_longer_steps(vitals, updates, learned)
@@ -51,7 +50,7 @@ def find_crawling(vitals: Vitals) -> list[Symptom]:
     slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
     slowed &= not (crawls and _has_ebbed(vitals, updates, learned))
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
-        return []
+        return None
     what = f"fell by only {as_share(fell)} in" if fell > 0 else "did not fall in"
     if 0 < learned < fell:
         what = f"is only {as_share(learned)} below that of the best constant prediction after"
@@ -60,8 +59,7 @@ def find_crawling(vitals: Vitals) -> list[Symptom]:
         f"of their length, where about 0.1% is usual.{words_on_cause(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))
 
 
 def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:

@@ -3,9 +3,8 @@
 import math
 import statistics
 
-from ....problem import Problem
 from ...rounding import as_share
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .causes import ways_to_longer_steps, words_on_cause
 
@@ -20,11 +19,11 @@ _SOME_GAIN = 0.2
 _LITTLE_GAIN = 0.3
 
 
-def find_motionless(vitals: Vitals) -> list[Symptom]:
+def find_motionless(vitals: Vitals) -> Finding | None:
     """Find steps that together will hardly have moved the weights when training ends."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if len(updates) < 3 or not vitals.had_a_long_chance:
-        return []
+        return None
     steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
     way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
     short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > _LITTLE_GAIN)
@@ -33,11 +32,10 @@ def find_motionless(vitals: Vitals) -> list[Symptom]:
     short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and learned < _HARDLY_ANY_GAIN
     short |= way < _LITTLE_WAY_OF_ALL_STEPS and knows and vitals.gain < _SOME_GAIN
     if not (short and way > 0):
-        return []
+        return None
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {as_share(way)} of "
         f"their length, where 0.1% in each is usual.{words_on_cause(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))

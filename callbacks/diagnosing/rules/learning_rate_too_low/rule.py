@@ -1,6 +1,6 @@
 """Which signs of steps that are too small are looked for, and in which order."""
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .crawling import find_crawling
 from .motionless import find_motionless
@@ -8,7 +8,7 @@ from .schedules import find_early_end, find_endless_warm_up, find_unfinished_sch
 from .unhurried import find_unhurried
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a schedule that will not reach its peak, or a loss that hardly falls."""
     found = (
         find_unfinished_schedule(vitals) or find_endless_warm_up(vitals) or find_motionless(vitals)

@@ -2,10 +2,9 @@
 
 import math
 
-from ....problem import Problem
 from ....remedy import Remedy
 from ...rounding import as_share
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .causes import is_let_down, ways_to_longer_steps, words_on_cause
 
@@ -18,14 +17,14 @@ _GOOD_GAIN = 0.5
 _MIN_HARMLESS_GAIN = 0.9
 
 
-def find_unfinished_schedule(vitals: Vitals) -> list[Symptom]:
+def find_unfinished_schedule(vitals: Vitals) -> Finding | None:
     """Find a one-cycle schedule that counts steps but is stepped once per epoch."""
     if (
         not vitals.schedule_share < _MAX_SHARE_OF_SCHEDULE
         or vitals.gain > _GOOD_GAIN
         or not vitals.had_a_chance
     ):
-        return []
+        return None
     evidence = (
         f"The training makes {vitals.schedule_share:.1%} of the steps that its learning-rate "
         f"schedule was made for, and has reached a rate of {vitals.learning_rate:.2g}."
@@ -33,11 +32,10 @@ def find_unfinished_schedule(vitals: Vitals) -> list[Symptom]:
     advice = "Step the schedule after each optimiser step, not once per epoch."
     remedies = (Remedy(advice, '{"scheduler": scheduler, "interval": "step"}'),)
     figures = {"share": vitals.schedule_share, "learning_rate": vitals.learning_rate}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+    return Finding("warning", evidence, figures, remedies, is_root=True)
 
 
-def find_endless_warm_up(vitals: Vitals) -> list[Symptom]:
+def find_endless_warm_up(vitals: Vitals) -> Finding | None:
     """Find a warm-up still running after half of the training, as when stepped once per epoch."""
     now, given = vitals.learning_rate, vitals.learning_rate_given
     rises = vitals.learning_rate_peak <= now < _MAX_RATE_SHARE_WARMING * given
@@ -45,21 +43,18 @@ def find_endless_warm_up(vitals: Vitals) -> list[Symptom]:
     is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
     # A schedule may multiply a rate that nobody would use, as Noam's multiplies 1.
     if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_UPDATE_RATIO):
-        return []
+        return None
     if vitals.gain > _MIN_HARMLESS_GAIN:
-        return []
+        return None
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps, each moves the weights by "
         f"{as_share(updates[-1])} of their length, where 0.1% is usual.{words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": now}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [
-        Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals), is_root=True)
-    ]
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals), is_root=True)
 
 
-def find_early_end(vitals: Vitals) -> list[Symptom]:
+def find_early_end(vitals: Vitals) -> Finding | None:
     """Find a rate that decayed to almost nothing in the first third of the training."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if (
@@ -67,19 +62,18 @@ def find_early_end(vitals: Vitals) -> list[Symptom]:
         or not vitals.step > vitals.planned_steps / 2
         or vitals.gain > _MIN_HARMLESS_GAIN
     ):
-        return []
+        return None
     # The third is of the planned steps, and not of those done so far.
     share = vitals.step / vitals.planned_steps
     third = int(len(updates) / (3 * share))
     is_early = updates[third] < _MAX_RATIO_OF_DIED_UPDATES * max(updates) and is_let_down(vitals)
     if not is_early or vitals.waits_for_plateau or vitals.objective.of_positions:
-        return []
+        return None
     if not vitals.objective.constant_loss > 0:
-        return []
+        return None
     evidence = (
         "The last two thirds of the training have hardly any effect: each step moves the weights "
         f"by {as_share(updates[-1])} of their length.{words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))

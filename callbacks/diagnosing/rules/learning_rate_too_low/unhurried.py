@@ -3,9 +3,8 @@
 import math
 import statistics
 
-from ....problem import Problem
 from ...rounding import as_share
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .causes import ways_to_longer_steps
 
@@ -26,7 +25,7 @@ _LATE_SHARE_OF_STEPS = 0.75
 _MIN_SHARE_AT_FIRST = 0.75  # Of the usual length of a step.
 
 
-def find_unhurried(vitals: Vitals) -> list[Symptom]:
+def find_unhurried(vitals: Vitals) -> Finding | None:
     """Find a loss that has fallen by little, and that falls at the end as fast as it did before.
 
     Little is less than half of what there is to learn where all steps are smaller than usual, and
@@ -35,7 +34,7 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
     if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
-        return []
+        return None
     tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
     late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
     goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
@@ -51,7 +50,7 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
     as_ever |= knows and late and vitals.validation_keeps_its_pace
     # NaN for a loss below 0, of which nobody can tell how much it has fallen.
     if not vitals.gain <= limit or not (goes_on or as_ever):
-        return []
+        return None
     start = "that of the best constant prediction" if knows else "what it was at first"
     falls = "is falling as fast as ever" if as_ever else "is still falling"
     evidence = (
@@ -60,8 +59,7 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
         f"each step moves the weights by {as_share(statistics.median(updates))} of their length."
     )
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
-    problem = Problem.LEARNING_RATE_TOO_LOW
-    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))
 
 
 def _creeps(vitals: Vitals, updates: list[float]) -> bool:

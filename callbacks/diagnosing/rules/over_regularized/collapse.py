@@ -7,9 +7,8 @@ pulled together. The term itself vanishes.
 import math
 import statistics
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _LOOKS_AT_EITHER_END = 5
@@ -29,26 +28,26 @@ _MIN_RATIO_OF_A_SUM = 1.5
 _MAX_SPREAD_OF_STEADY_SUM = 0.02
 
 
-def find_collapse(vitals: Vitals) -> list[Symptom]:
+def find_collapse(vitals: Vitals) -> Finding | None:
     """Find terms beside the data loss that vanished, with nothing learned of the data."""
     return _find_vanished_terms(vitals) or _find_empty_code(vitals)
 
 
-def _find_vanished_terms(vitals: Vitals) -> list[Symptom]:
+def _find_vanished_terms(vitals: Vitals) -> Finding | None:
     """Find a network that made all terms but the data loss 0, and learned nothing of the data.
 
     An example is an autoencoder whose code carries no information. In other networks the terms must
     have outweighed the data loss, or been some part of it while activations contracted.
     """
     if not _may_have_collapsed(vitals):
-        return []
+        return None
     data, others = _parts(vitals)
     if not data:
-        return []
+        return None
     (first_data, late_data), (first, late) = _ends(data), _ends(others)
     weighed = first > _enough_beside(vitals) * first_data > 0
     if not (weighed and abs(late) < _MAX_RATIO_LEFT_BESIDE * min(first, first_data)):
-        return []
+        return None
     of_inputs = vitals.objective.of_inputs
     what = "reconstruction" if of_inputs else "data"
     evidence = (
@@ -58,12 +57,7 @@ def _find_vanished_terms(vitals: Vitals) -> list[Symptom]:
         f"prediction{': the code carries no information' if of_inputs else ''}."
     )
     figures = {"first_beside": first, "beside": late}
-    return [
-        Symptom(
-            Problem.OVER_REGULARIZED, "warning", evidence, figures, _less_beside(what), reports=3,
-            is_root=True,
-        )
-    ]  # fmt: skip
+    return Finding("warning", evidence, figures, _less_beside(what), reports=3, is_root=True)
 
 
 def _may_have_collapsed(vitals: Vitals) -> bool:
@@ -93,21 +87,21 @@ def _ends(losses: list[float]) -> tuple[float, float]:
     return statistics.fmean(first), statistics.fmean(last)
 
 
-def _find_empty_code(vitals: Vitals) -> list[Symptom]:
+def _find_empty_code(vitals: Vitals) -> Finding | None:
     """Find an autoencoder that outputs the mean of all samples, and whose other term vanished.
 
     The term may have been negligible from the first batch on, although its gradient was not.
     """
     objective, steps = vitals.objective, [u for u in vitals.total_updates if math.isfinite(u)]
     if not (objective.of_inputs and objective.has_beside and steps):
-        return []
+        return None
     if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):
-        return []
+        return None
     data, beside = _parts(vitals)
     # Behind dead units, any code is empty.
     shut = max(vitals.dead.last.values(), default=0.0) > _MIN_SHARE_DEAD_IF_SHUT
     if shut or not data or not statistics.median(steps) > _MIN_UPDATE_RATIO:
-        return []
+        return None
     late, late_data = (statistics.fmean(part[-_RECENT_LOOKS:]) for part in (beside, data))
     mean = objective.placed_loss
     drawn = (
@@ -116,18 +110,15 @@ def _find_empty_code(vitals: Vitals) -> list[Symptom]:
         else vitals.gain < _MAX_GAIN_OVER_THE_MEAN
     )
     if not drawn or not abs(late) < _MAX_RATIO_OF_NOTHING_BESIDE * late_data:
-        return []
+        return None
     evidence = (
         f"The reconstruction loss is {late_data:.4g}, hardly better than that of the mean of the "
         f"data, and the term beside it has fallen to {max(0.0, late):.2g}: the code carries no "
         "information."
     )
     figures = {"beside": late, "reconstruction": late_data}
-    problem = Problem.OVER_REGULARIZED
-    return [
-        # A term that was always negligible need not be the cause, where another is at hand.
-        Symptom(problem, "warning", evidence, figures, _less_beside("reconstruction"), reports=3)
-    ]
+    # No root: a term that was always negligible need not be the cause, where another is at hand.
+    return Finding("warning", evidence, figures, _less_beside("reconstruction"), reports=3)
 
 
 def _less_beside(what: str) -> tuple[Remedy, ...]:

@@ -2,9 +2,8 @@
 
 import math
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _HIGH_DROPOUT = 0.5
@@ -20,12 +19,12 @@ _MIN_SHARE_OF_SCALE = 0.5
 _MIN_RATIO_OF_A_SUM = 1.5
 
 
-def find_dropout(vitals: Vitals) -> list[Symptom]:
+def find_dropout(vitals: Vitals) -> Finding | None:
     """Find dropout that keeps the network from fitting."""
     return _lets_nothing_through(vitals) or _far_above_validation(vitals)
 
 
-def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
+def _lets_nothing_through(vitals: Vitals) -> Finding | None:
     """Find dropout that is extreme, or applied too often, with little learned."""
     high = [rate for rate in vitals.dropouts if rate >= _HIGH_DROPOUT]
     # The share that passes all of them; two layers of a half each are usual.
@@ -35,7 +34,7 @@ def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
     extreme |= let_through <= _LITTLE_SHARE_LET_THROUGH and not vitals.gain < -1
     most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
     if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
-        return []
+        return None
     places = f" in {len(high)} places" if len(high) > 1 else ""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
     loss = vitals.recent_data_loss if knows else vitals.recent_loss
@@ -45,16 +44,16 @@ def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
         f"With dropout of {vitals.dropout:g}{places} the training loss is {loss:.4g}, "
         f"{better} {start}."
     )
-    figures, problem = {"dropout": vitals.dropout}, Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+    figures = {"dropout": vitals.dropout}
+    return Finding("warning", evidence, figures, (_less_dropout(vitals),))
 
 
-def _far_above_validation(vitals: Vitals) -> list[Symptom]:
+def _far_above_validation(vitals: Vitals) -> Finding | None:
     """Find a training loss far above that of validation, where dropout is off."""
     checks = vitals.validation_losses[-_RECENT_CHECKS:]
     training = vitals.training_epoch_losses[-_RECENT_CHECKS:]
     if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
-        return []
+        return None
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
     # Label smoothing raises the training loss and seldom that of validation, as does a factor.
     same = vitals.sum_of <= _MIN_RATIO_OF_A_SUM or vitals.validates_the_data_loss
@@ -62,13 +61,13 @@ def _far_above_validation(vitals: Vitals) -> list[Symptom]:
         above = min(above, vitals.recent_data_loss / checks[-1])
     # Where the validation loss is good, its distance from the training loss does not matter.
     if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
-        return []
+        return None
     evidence = (
         f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, and the "
         f"validation loss {checks[-1]:.4g}."
     )
-    figures, problem = {"dropout": vitals.dropout, "ratio": above}, Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+    figures = {"dropout": vitals.dropout, "ratio": above}
+    return Finding("warning", evidence, figures, (_less_dropout(vitals),))
 
 
 def _less_dropout(vitals: Vitals) -> Remedy:

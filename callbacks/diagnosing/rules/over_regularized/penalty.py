@@ -3,9 +3,8 @@
 import math
 import statistics
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _MIN_PENALTY_SHARE = 0.5
@@ -17,14 +16,14 @@ _MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
 _MAX_GAIN_IF_HELD = 0.8
 
 
-def find_penalty(vitals: Vitals) -> list[Symptom]:
+def find_penalty(vitals: Vitals) -> Finding | None:
     """Find a penalty that is a large part of the loss."""
     # A strong penalty drives the weights to 0 and is itself small in the end.
     shares = vitals.penalty_shares
     if not shares or not math.isfinite(vitals.recent_loss):
-        return []  # The weight of a penalty is not what made the loss infinite.
+        return None  # The weight of a penalty is not what made the loss infinite.
     if vitals.has_data_loss_alone:
-        return []  # A loss that is scaled or moved by a constant.
+        return None  # A loss that is scaled or moved by a constant.
     first, last = statistics.median(shares[:10]), statistics.median(shares[-10:])
     share = max(first, last)
     # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
@@ -32,36 +31,36 @@ def find_penalty(vitals: Vitals) -> list[Symptom]:
     moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
     if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
-        return []
+        return None
     when = "of the loss is" if last == share else "of the first losses was"
     evidence = f"{share:.0%} {when} penalty, and the data loss is {vitals.recent_data_loss:.4g}."
     figures = {"share": share}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
+    return Finding("warning", evidence, figures, _remedies())
 
 
-def find_holding_penalty(vitals: Vitals) -> list[Symptom]:
+def find_holding_penalty(vitals: Vitals) -> Finding | None:
     """Find a penalty that is most of the loss, has taken most weights, and leaves much to learn.
 
     Where training stalls, the penalty's gradient is as long as that of the data.
     """
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     if not late or vitals.is_falling or vitals.has_data_loss_alone:
-        return []
+        return None
     share = statistics.median(vitals.penalty_shares[-10:] or [0.0])
     if not (share > _MIN_PENALTY_SHARE and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS):
-        return []
+        return None
     if not vitals.gain < _MAX_GAIN_IF_HELD:
-        return []
+        return None
     evidence = (
         f"{share:.0%} of the loss is penalty. It has shrunk the weights to {vitals.growth:.0%} of "
         f"their initial norm, and the data loss has stalled at {vitals.recent_data_loss:.4g}, "
         f"{vitals.gain:.0%} below that of the best constant prediction."
     )
     figures = {"share": share, "growth": vitals.growth}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies(), reports=3)]
+    return Finding("warning", evidence, figures, _remedies(), reports=3)
 
 
-def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:
+def find_vanished_penalty(vitals: Vitals) -> Finding | None:
     """Find a penalty that has taken most of the weights away, and is itself small since then."""
     first = statistics.median(vitals.penalty_shares[:_FIRST_LOOKS] or [0.0])
     if vitals.has_data_loss_alone or not (
@@ -69,16 +68,16 @@ def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:
         and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
         and vitals.had_a_long_chance
     ):
-        return []
+        return None
     if not vitals.is_poor:
-        return []
+        return None
     evidence = (
         f"{first:.0%} of the first losses was penalty. It has shrunk the weights to "
         f"{vitals.growth:.0%} of their initial norm, and the data loss is "
         f"{vitals.recent_data_loss:.4g}."
     )
     figures = {"first_share": first, "growth": vitals.growth}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
+    return Finding("warning", evidence, figures, _remedies())
 
 
 def _remedies() -> tuple[Remedy, ...]:

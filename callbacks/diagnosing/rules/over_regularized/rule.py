@@ -2,7 +2,7 @@
 
 import math
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .collapse import find_collapse
 from .dropout import find_dropout
@@ -13,19 +13,19 @@ _MAX_GAIN_IF_OUTWEIGHED = 0.65
 _GOOD_GAIN = 0.5
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find a penalty, weight decay or dropout that keeps the network from fitting."""
     if not vitals.had_a_chance:
-        return []
+        return None
     if vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
         return find_balanced_decay(vitals) or find_holding_penalty(vitals)
     if not all(map(math.isfinite, vitals.losses[:1])):
-        return []  # The run failed before anything could outweigh the data.
+        return None  # The run failed before anything could outweigh the data.
     if collapsed := find_collapse(vitals):
         return collapsed
     if vitals.gain > _GOOD_GAIN:
         return (
             find_weight_decay(vitals) or find_balanced_decay(vitals) or find_holding_penalty(vitals)
         )
-    found = [*find_penalty(vitals), *find_dropout(vitals), *find_weight_decay(vitals)]
+    found = find_penalty(vitals) or find_dropout(vitals) or find_weight_decay(vitals)
     return found or find_vanished_penalty(vitals) or find_balanced_decay(vitals)

@@ -8,10 +8,9 @@ itself.
 import math
 import statistics
 
-from ....problem import Problem
 from ....remedy import Remedy
 from ...clipping import clip_less
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _MIN_WEIGHT_DECAY = 0.05
@@ -35,7 +34,7 @@ _SOME_GAIN = 0.2
 _SOME_GAIN_IF_UNKNOWN = 0.05  # Where the loss of the best constant prediction is unknown.
 
 
-def find_weight_decay(vitals: Vitals) -> list[Symptom]:
+def find_weight_decay(vitals: Vitals) -> Finding | None:
     """Find a decay that outweighs the gradients, takes weights, or lets nothing be learned."""
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     if vitals.decay_outweighs and vitals.gain <= _MAX_GAIN_IF_OUTWEIGHED:
@@ -46,7 +45,7 @@ def find_weight_decay(vitals: Vitals) -> list[Symptom]:
     # where decay has shrunk the weights.)
     peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
     if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
-        return []
+        return None
     taken = vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
     if vitals.weight_decay >= _MIN_WEIGHT_DECAY and taken and _stands(vitals):
         return _taken(vitals)
@@ -55,7 +54,7 @@ def find_weight_decay(vitals: Vitals) -> list[Symptom]:
     return _learns_nothing(vitals, adds=bool(pulls))
 
 
-def find_balanced_decay(vitals: Vitals) -> list[Symptom]:
+def find_balanced_decay(vitals: Vitals) -> Finding | None:
     """Find a decay that balances the gradients while much is left to learn.
 
     If it is half as large as they are in the first steps, when they are largest, it equals them at
@@ -64,14 +63,14 @@ def find_balanced_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     if not (pulls and late and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1):
-        return []
+        return None
     pull = statistics.median(pulls)
     if not pull > _MIN_PULL_TO_HOLD:
-        return []
+        return None
     return _beside_gradients(vitals, pull, _MIN_PULL_TO_HOLD)
 
 
-def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
+def _learns_nothing(vitals: Vitals, *, adds: bool) -> Finding | None:
     """Find a large decay, with almost nothing learned.
 
     Args:
@@ -87,14 +86,14 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
     learned |= math.isnan(vitals.gain) and unseen
     falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
     if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
-        return []
+        return None
     # A decay that has shrunk the weights by less than a quarter so far has held nothing back.
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
     if not adds and shrunk < _MIN_SHARE_SHRUNK:
-        return []
+        return None
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     figures = {"weight_decay": vitals.weight_decay}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, (_less_decay(vitals),))]
+    return Finding("warning", evidence, figures, (_less_decay(vitals),))
 
 
 def _stands(vitals: Vitals) -> bool:
@@ -106,7 +105,7 @@ def _stands(vitals: Vitals) -> bool:
     return vitals.had_a_long_chance and recent > (1 - _MIN_FALL_SHARE) * before
 
 
-def _taken(vitals: Vitals) -> list[Symptom]:
+def _taken(vitals: Vitals) -> Finding | None:
     """Report a decay that left less than half of the weights, with a loss that has stalled."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
@@ -114,11 +113,10 @@ def _taken(vitals: Vitals) -> list[Symptom]:
         f"{vitals.recent_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
-    problem = Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_less_decay(vitals),), reports=3)]
+    return Finding("warning", evidence, figures, (_less_decay(vitals),), reports=3)
 
 
-def _takes(vitals: Vitals) -> list[Symptom]:
+def _takes(vitals: Vitals) -> Finding | None:
     """Report a decay that each step must first make up for, with a loss that has stalled."""
     taken = vitals.weight_decay * vitals.learning_rate_peak
     evidence = (
@@ -127,7 +125,6 @@ def _takes(vitals: Vitals) -> list[Symptom]:
         f"has stalled at {vitals.recent_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "taken": taken}
-    problem = Problem.OVER_REGULARIZED
     rate = Remedy(
         "Divide the learning rate by ten: the decay is multiplied by it.", vitals.rate_as_code(0.1)
     )
@@ -135,10 +132,10 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     # The decay is usual, but the rate is not.
     if vitals.learning_rate_peak >= _HIGH_LEARNING_RATE and not vitals.steps_by_gradients:
         remedies = (rate, _less_decay(vitals))
-    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3)]
+    return Finding("warning", evidence, figures, remedies, reports=3)
 
 
-def _lost_tables(vitals: Vitals) -> list[Symptom]:
+def _lost_tables(vitals: Vitals) -> Finding | None:
     """Find factors that a decay has driven to 0, where each scales the other's gradient."""
     sizes = vitals.gradient_profile
     if (
@@ -146,26 +143,26 @@ def _lost_tables(vitals: Vitals) -> list[Symptom]:
         or len(sizes) < 2
         or not 0 < min(sizes.values()) < _MAX_RATIO_OF_LOST_GRADIENT * max(sizes.values())
     ):
-        return []
+        return None
     name = min(sizes, key=sizes.__getitem__)
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and has driven "
         f"{name} to 0: per parameter its gradient is {sizes[name]:.1g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "gradient": sizes[name]}
-    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
-    return [Symptom(problem, "warning", evidence, figures, remedies)]
+    remedies = _decay_remedies(vitals)
+    return Finding("warning", evidence, figures, remedies)
 
 
-def _beside_gradients(vitals: Vitals, pull: float, least: float) -> list[Symptom]:
+def _beside_gradients(vitals: Vitals, pull: float, least: float) -> Finding | None:
     """Report a decay that is so large beside the gradients, or the clipping that makes it so."""
     if pull * vitals.left_by_clipping > least:
         return _coupled(vitals, pull)
     # Steps that are short because of it are reported by `learning_rate_too_low`.
-    return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
+    return None if vitals.steps_by_gradients else _clipped(vitals, pull)
 
 
-def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
+def _clipped(vitals: Vitals, pull: float) -> Finding | None:
     """Report a decay that outweighs the gradients, since clipping leaves so little of them."""
     evidence = (
         f"Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm, and the "
@@ -174,19 +171,18 @@ def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
     )
     figures = {"weight_decay": vitals.weight_decay, "pull": pull, "left": vitals.left_by_clipping}
     remedies = (clip_less(vitals.usual_gradient), *_decay_remedies(vitals))
-    problem = Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, remedies)]
+    return Finding("warning", evidence, figures, remedies)
 
 
-def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
+def _coupled(vitals: Vitals, pull: float) -> Finding | None:
     """Report a decay that is added to the gradients and is large beside them."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
         f"{pull:.2g} times as large as they were in the first steps."
     )
     figures = {"weight_decay": vitals.weight_decay, "pull": pull}
-    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
-    return [Symptom(problem, "warning", evidence, figures, remedies)]
+    remedies = _decay_remedies(vitals)
+    return Finding("warning", evidence, figures, remedies)
 
 
 def _less_decay(vitals: Vitals) -> Remedy:

@@ -3,10 +3,9 @@
 import math
 from itertools import pairwise
 
-from ....problem import Problem
 from ....remedy import Remedy
 from ...rounding import in_two_digits
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 _TOO_FEW_VALUES = 3
@@ -30,27 +29,27 @@ _RECENT_CHECKS = 2
 _CHECKS_TO_COMPARE = 5
 
 
-def find_tiny_batches(vitals: Vitals) -> list[Symptom]:
+def find_tiny_batches(vitals: Vitals) -> Finding | None:
     """Find batches too small for meaningful statistics."""
     fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
-    figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
+    figures = {"values": fewest}
     if fewest < 2:
         evidence = "BatchNorm gets a batch of one, which has no variance."
-        return [Symptom(problem, "critical", evidence, figures, norm_remedies(), reports=1)]
+        return Finding("critical", evidence, figures, norm_remedies(), reports=1)
     if most > _TOO_FEW_VALUES or vitals.gain > _GOOD_GAIN:
-        return []
+        return None
     evidence = (
         f"BatchNorm normalises over {most:.0f} values: any two of them become 1 and -1, and "
         "evaluation uses other statistics."
     )
-    return [Symptom(problem, "warning", evidence, figures, norm_remedies(), is_root=True)]
+    return Finding("warning", evidence, figures, norm_remedies(), is_root=True)
 
 
-def find_norms_in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
+def find_norms_in_evaluation_mode(vitals: Vitals) -> Finding | None:
     """Find BatchNorm layers in evaluation mode from the start, with their initial statistics."""
     names = vitals.norms_in_evaluation_mode
     if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
-        return []
+        return None
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
     evidence = (
         f"{names[0]}{others} in evaluation mode during training, with initial statistics: inputs "
@@ -60,8 +59,8 @@ def find_norms_in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
         Remedy("Remove `eval()` before training, or undo it.", "model.train()"),
         Remedy("Load pretrained running statistics along with the weights."),
     )
-    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
-    return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+    figures = {"layers": float(len(names))}
+    return Finding("warning", evidence, figures, remedies, names[0], is_root=True)
 
 
 def will_converge(vitals: Vitals) -> bool:
@@ -74,11 +73,11 @@ def will_converge(vitals: Vitals) -> bool:
     return bool(in_the_end < _MAX_SHARE_LEFT_AT_ARRIVAL < now)
 
 
-def find_slow_statistics(vitals: Vitals) -> list[Symptom]:
+def find_slow_statistics(vitals: Vitals) -> Finding | None:
     """Find running statistics that will not reach those of the batches by the end of training."""
     batches = _batches(vitals)
     if not _MIN_BATCHES_OF_TRAINING <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
-        return []
+        return None
     left = {
         name: (1 - momentum) ** batches
         for name, momentum in vitals.norm_momenta.items()
@@ -86,7 +85,7 @@ def find_slow_statistics(vitals: Vitals) -> list[Symptom]:
     }
     layer = max(left, key=left.__getitem__, default="")
     if not left or left[layer] < _MIN_SHARE_LEFT_IN_THE_END:
-        return []
+        return None
     momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
     evidence = (
         f"{layer} takes {momentum:.1g} of its running statistics from each batch: after all "
@@ -94,12 +93,12 @@ def find_slow_statistics(vitals: Vitals) -> list[Symptom]:
         f"{in_two_digits(gap)} from a batch's own (means in standard deviations, or the logarithm "
         "of the ratio of standard deviations)."
     )
-    figures, problem = {"left": left[layer], "gap": gap}, Problem.TRAIN_EVAL_MISMATCH
+    figures = {"left": left[layer], "gap": gap}
     advice = (
         Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),
         *norm_remedies()[:2],
     )
-    return [Symptom(problem, "warning", evidence, figures, advice, layer)]
+    return Finding("warning", evidence, figures, advice, layer)
 
 
 def _batches(vitals: Vitals) -> float:
@@ -107,20 +106,20 @@ def _batches(vitals: Vitals) -> float:
     return vitals.planned_steps * max(1.0, len(vitals.losses) / max(1, vitals.step))
 
 
-def find_hasty_statistics(vitals: Vitals) -> list[Symptom]:
+def find_hasty_statistics(vitals: Vitals) -> Finding | None:
     """Find running statistics of the last batch alone, as from a momentum in Keras' convention."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     hasty = [
         name for name, share in vitals.norm_momenta.items() if share > _MIN_MOMENTUM_OF_LAST_BATCH
     ]
     if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
-        return []
+        return None
     recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
     pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
     # The statistics of a single batch may happen to suffice.
     often = all(pays[-_RECENT_CHECKS:]) or 2 * sum(pays) > len(pays)
     if not often and not _swings(vitals):
-        return []
+        return None
     share = vitals.norm_momenta[hasty[0]]
     evidence = (
         f"{hasty[0]} takes {share:.2g} of its running statistics from each batch: evaluation uses "
@@ -128,12 +127,8 @@ def find_hasty_statistics(vitals: Vitals) -> list[Symptom]:
         f"{training[-1]:.4g}."
     )
     advice = (Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),)
-    figures, problem = {"momentum": share}, Problem.TRAIN_EVAL_MISMATCH
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, advice, hasty[0], reports=1, is_root=True
-        )
-    ]  # fmt: skip
+    figures = {"momentum": share}
+    return Finding("warning", evidence, figures, advice, hasty[0], reports=1, is_root=True)
 
 
 def _swings(vitals: Vitals) -> bool:
@@ -143,14 +138,14 @@ def _swings(vitals: Vitals) -> bool:
     return doubled and not vitals.is_rising
 
 
-def find_stale_statistics(vitals: Vitals) -> list[Symptom]:
+def find_stale_statistics(vitals: Vitals) -> Finding | None:
     """Find running statistics far from a batch's own, with a validation loss far too high."""
     checks, training = (
         vitals.validation_losses[-_RECENT_CHECKS:],
         vitals.training_epoch_losses[-_RECENT_CHECKS:],
     )
     if not vitals.statistics_gap or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
-        return []
+        return None
     layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
     gap = vitals.statistics_gap[layer]
     worse = min(v / t for t, v in zip(training, checks, strict=True)) if min(training) > 0 else 0.0
@@ -161,16 +156,15 @@ def find_stale_statistics(vitals: Vitals) -> list[Symptom]:
     ):
         worse = checks[-1] / training[-1]
     elif not (gap >= _MIN_GAP_OF_MOMENTS and worse >= _MIN_RATIO_TO_TRAINING):
-        return []
+        return None
     evidence = (
         f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "
         "standard deviations, or the logarithm of the ratio of standard deviations), and the "
         f"validation loss is {worse:.1f} times the training loss."
     )
     figures = {"gap": gap, "ratio": worse}
-    problem = Problem.TRAIN_EVAL_MISMATCH
     reports = 2 if vitals.evaluates_late else 1
-    return [Symptom(problem, "warning", evidence, figures, norm_remedies(), layer, reports=reports)]
+    return Finding("warning", evidence, figures, norm_remedies(), layer, reports=reports)
 
 
 def norm_remedies() -> tuple[Remedy, ...]:

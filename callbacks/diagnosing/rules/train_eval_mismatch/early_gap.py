@@ -2,9 +2,8 @@
 
 import math
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .batch_norms import norm_remedies
 
@@ -16,28 +15,28 @@ _MIN_SHARE_OF_SCALE = 0.3
 _MAX_RATIO_OF_STEP_DOWN = 0.7
 
 
-def find_early_gap(vitals: Vitals) -> list[Symptom]:
+def find_early_gap(vitals: Vitals) -> Finding | None:
     """Find a validation loss far above the training loss before anything can be memorised."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
-        return []
+        return None
     if vitals.evaluates_late:
-        return []
+        return None
     if max(vitals.validation_epochs[:3], default=math.inf) > _MAX_EPOCHS_OF_EARLY_CHECKS:
-        return []
+        return None
     pairs = list(zip(training, checks, strict=True))
     # With BatchNorm, single validations may be far off in an otherwise healthy run.
     has_norm = math.isfinite(vitals.fewest_norm_values)
     if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
-        return []
+        return None
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     times = _most_by_batch_size(vitals)
     worse = min(v / t for t, v in early) / times if min(t for t, _ in early) > 0 else 0.0
     poor = min(v for _, v in early) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
-        return []
+        return None
     if _memorized_the_first_epoch(vitals) or _may_be_of_other_units(vitals):
-        return []
+        return None
     evidence = (
         f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
         f"{training[1]:.4g}, too early for memorisation: in evaluation the network gets other "
@@ -48,8 +47,8 @@ def find_early_gap(vitals: Vitals) -> list[Symptom]:
         Remedy("Use nn.Dropout: a hand-written dropout must rescale what it keeps.", "dropout=0.3"),
         *norm_remedies(),
     )
-    figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
-    return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
+    figures = {"ratio": worse}
+    return Finding("warning", evidence, figures, advice, reports=1)
 
 
 def _may_be_of_other_units(vitals: Vitals) -> bool:

@@ -1,6 +1,6 @@
 """Which differences between training and evaluation are looked for, and in which order."""
 
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 from .batch_norms import (
     find_hasty_statistics,
@@ -16,7 +16,7 @@ from .validation_batches import find_other_inputs, find_unfed_norms
 _MIN_RATIO_OF_A_SUM = 3.0
 
 
-def examine(vitals: Vitals) -> list[Symptom]:
+def examine(vitals: Vitals) -> Finding | None:
     """Find BatchNorm statistics, or anything else, that make evaluation differ from training."""
     found = (
         find_tiny_batches(vitals)
@@ -31,5 +31,5 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if sure := find_other_inputs(vitals) or find_unfed_norms(vitals):
         return sure
     if will_converge(vitals):
-        return []
+        return None
     return find_stale_statistics(vitals) or find_early_gap(vitals)

@@ -5,9 +5,8 @@ It counts only if validation is clearly worse than training.
 
 import math
 
-from ....problem import Problem
 from ....remedy import Remedy
-from ...symptom import Symptom
+from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
 
 # Between the inputs in validation and in training: of deviations, and of means in deviations.
@@ -19,13 +18,13 @@ _MIN_RATIO_IF_VALIDATION_PAYS = 1.5
 _MIN_GAP_OF_ACCURACIES = 0.15
 
 
-def find_other_inputs(vitals: Vitals) -> list[Symptom]:
+def find_other_inputs(vitals: Vitals) -> Finding | None:
     """Find inputs that are scaled or shifted in training alone, or in validation alone."""
     inputs, known = vitals.inputs, vitals.validated_inputs
     if not (known and inputs.is_data and inputs.std > 0):
-        return []
+        return None
     if not all(map(math.isfinite, known)):
-        return []  # NaN in the validation data is another problem.
+        return None  # NaN in the validation data is another problem.
     mean, std = known
     ratio = max(std / inputs.std, inputs.std / std) if std > 0 else math.inf
     shift = abs(mean - inputs.mean) / max(std, inputs.std)
@@ -36,7 +35,7 @@ def find_other_inputs(vitals: Vitals) -> list[Symptom]:
     if unheard and shift > _MIN_SHIFT_OF_OTHER_INPUTS:
         price = "No validation loss is logged that would tell what this costs"
     if not (differs and price):
-        return []
+        return None
     evidence = (
         f"The inputs of {inputs.layer} have a mean of {mean:.3g} and a standard deviation of "
         f"{std:.3g} in validation, but of {inputs.mean:.3g} and {inputs.std:.3g} in training. "
@@ -49,19 +48,15 @@ def find_other_inputs(vitals: Vitals) -> list[Symptom]:
         ),
         Remedy("Do in `validation_step` what only `training_step` does to its inputs."),
     )
-    figures, problem = {"ratio": ratio, "shift": shift}, Problem.TRAIN_EVAL_MISMATCH
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, remedies, inputs.layer, reports=1, is_root=True
-        )
-    ]  # fmt: skip
+    figures = {"ratio": ratio, "shift": shift}
+    return Finding("warning", evidence, figures, remedies, inputs.layer, reports=1, is_root=True)
 
 
-def find_unfed_norms(vitals: Vitals) -> list[Symptom]:
+def find_unfed_norms(vitals: Vitals) -> Finding | None:
     """Find BatchNorm layers used in validation that no training batch has reached."""
     names, price = vitals.unfed_norms, _price(vitals)
     if not names or not price:
-        return []
+        return None
     others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
     evidence = (
         f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, the initial "
@@ -77,12 +72,8 @@ def find_unfed_norms(vitals: Vitals) -> list[Symptom]:
             "swa_utils.update_bn(train_loader, average)",
         ),
     )
-    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
-    return [
-        Symptom(
-            problem, "warning", evidence, figures, remedies, names[0], reports=1, is_root=True
-        )
-    ]  # fmt: skip
+    figures = {"layers": float(len(names))}
+    return Finding("warning", evidence, figures, remedies, names[0], reports=1, is_root=True)
 
 
 def _price(vitals: Vitals) -> str:

@@ -442,9 +442,9 @@ def test_inputs_that_are_not_finite_are_not_called_large():
 
 
 def test_of_much_that_is_explained_two_signs_are_told():
-    rate = Symptom(P.LEARNING_RATE_TOO_HIGH, "critical", "Large steps.", {}, ())
+    rate = Symptom("critical", "Large steps.", problem=P.LEARNING_RATE_TOO_HIGH)
     effects = [
-        Symptom(problem, "warning", f"{problem.value}.", {"x": 1.0}, ())
+        Symptom("warning", f"{problem.value}.", {"x": 1.0}, problem=problem)
         for problem in (P.NOT_LEARNING, P.DORMANT_UNITS, P.DEAD_RELU, P.VANISHING_GRADIENT)
     ]
     (joined,) = join_causes([rate, *effects])
@@ -455,8 +455,8 @@ def test_of_much_that_is_explained_two_signs_are_told():
 
 
 def test_what_is_only_worth_knowing_is_not_told_as_evidence():
-    rate = Symptom(P.LEARNING_RATE_TOO_HIGH, "critical", "Large steps.", {}, ())
-    idle = Symptom(P.CLASS_IMBALANCE, "info", "Few of one class.", {"x": 1.0}, ())
+    rate = Symptom("critical", "Large steps.", problem=P.LEARNING_RATE_TOO_HIGH)
+    idle = Symptom("info", "Few of one class.", {"x": 1.0}, problem=P.CLASS_IMBALANCE)
     (joined,) = join_causes([rate, idle])
     assert joined.evidence == "Large steps."
     assert joined.measurements == {"class_imbalance/x": 1.0}

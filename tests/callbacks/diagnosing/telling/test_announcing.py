@@ -103,7 +103,8 @@ def test_what_became_of_a_finding_is_told(standing, explained, said, caplog):
 )  # fmt: skip
 def test_what_explains_a_symptom_is_found(symptoms, expected):
     seen = [
-        Symptom(problem, "warning", "It is.", **dict(*settings)) for problem, *settings in symptoms
+        Symptom("warning", "It is.", **dict(*settings), problem=problem)
+        for problem, *settings in symptoms
     ]
     assert explanations(seen, join_causes(seen)) == expected
 

@@ -26,7 +26,7 @@ from torchvitals.lightning_modules import Classifier, MLPClassifier
 
 
 def put(code, *, own_module=False, own_data=False):
-    found = Symptom(Problem.DEAD_RELU, "warning", "", remedies=(Remedy("Do.", code),))
+    found = Symptom("warning", "", remedies=(Remedy("Do.", code),), problem=Problem.DEAD_RELU)
     (symptom,) = in_plain_code([found], own_module=own_module, own_data=own_data)
     return symptom.remedies[0].code
 
