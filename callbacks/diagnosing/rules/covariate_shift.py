@@ -60,7 +60,7 @@ def _of_inputs(vitals: Vitals) -> Finding | None:
 def _in_order(vitals: Vitals) -> Finding | None:
     """Find batches that follow an order of the data, and a validation loss that pays for it."""
     inputs, samples = vitals.inputs, min(_samples(vitals), vitals.batch_size)
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    recent = vitals.checked_losses[-_RECENT_CHECKS:]
     if vitals.shuffled or inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2:
         return None
     chance = 1 / math.sqrt(samples - 1)
@@ -69,20 +69,19 @@ def _in_order(vitals: Vitals) -> Finding | None:
     spread = inputs.feature_spread if one else inputs.batch_spread
     if not (inputs.is_data and spread > _MIN_SPREAD_OVER_CHANCE * chance):
         return None
-    if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or not vitals.had_a_long_chance:
+    if len(recent) < _RECENT_CHECKS or not vitals.had_a_long_chance:
         return None
-    recent = zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True)
     if not all(check > _MIN_RATIO_OF_LOSSES * loss > 0 for check, loss in recent):
         return None
+    check, loss = recent[-1]
     evidence = (
         f"The training data come in an order: the mean of {'a feature' if one else 'the inputs'} "
         f"varies from batch to batch by {in_two_digits(spread)} times its standard deviation "
         f"within a batch, where shuffled data would have at most {in_two_digits(chance)}. The "
-        f"validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}."
+        f"validation loss is {check:.4g} and the training loss {loss:.4g}."
     )
     figures = {"batch_spread": spread}
-    remedies = (_SHUFFLE,)
-    return Finding("warning", evidence, figures, remedies, inputs.layer, is_root=True)
+    return Finding("warning", evidence, figures, (_SHUFFLE,), inputs.layer, is_root=True)
 
 
 def _samples(vitals: Vitals) -> int:

@@ -84,7 +84,7 @@ def _out_of_reach(vitals: Vitals) -> Finding | None:
     """Find targets too large for predictions to reach, although steps are as large as usual."""
     objective = vitals.objective
     (low, high), (least, most) = objective.predicted_range, objective.target_range
-    steps = [u for u in vitals.total_updates if math.isfinite(u)]
+    steps = vitals.update_ratios
     if objective.task != "regression" or not low <= high or not math.isfinite(vitals.planned_steps):
         return None
     if vitals.has_learned or not vitals.had_a_long_chance or not steps:

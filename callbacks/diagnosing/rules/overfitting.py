@@ -56,7 +56,7 @@ def examine(vitals: Vitals) -> Finding | None:
 
 def _by_losses(vitals: Vitals) -> Finding | None:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if len(checks) < _RECENT_CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
+    if len(checks) <= _RECENT_CHECKS or not min(checks) > 0:
         return None
     return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
 
@@ -107,7 +107,7 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     """Find training data that is memorised while much of validation is not learned at all."""
     if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
         return None
-    recent = list(zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True))
+    recent = vitals.checked_losses[-_RECENT_CHECKS:]
     gap = min(check - loss for check, loss in recent)
     memorized = all(loss < _MAX_RATIO_MEMORIZED * check for check, loss in recent)
     # With label smoothing, a loss remains even then.

@@ -80,21 +80,17 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
 
 def _costs(vitals: Vitals, site: str) -> bool:
     """Whether half of it was saturated from the start, and the network generalises badly."""
-    checks, training = (
-        vitals.validation_losses[-_RECENT_CHECKS:],
-        vitals.training_epoch_losses[-_RECENT_CHECKS:],
-    )
+    recent = vitals.checked_losses[-_RECENT_CHECKS:]
     if not vitals.had_a_long_chance or not vitals.saturated.of(site)[0] > _MIN_SHARE_HALF_SHUT:
         return False
-    if not checks:
+    if not recent:
         return _decides_worse(vitals)
-    if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
+    if len(recent) < _RECENT_CHECKS or vitals.evaluates_late:
         return False
-    worse = all(
-        check > _MIN_RATIO_TO_TRAINING * loss > 0
-        for check, loss in zip(checks, training, strict=True)
+    least = _MIN_SHARE_OF_SCALE * vitals.whole_scale
+    return all(
+        check > _MIN_RATIO_TO_TRAINING * loss > 0 and check > least for check, loss in recent
     )
-    return worse and min(checks) > _MIN_SHARE_OF_SCALE * vitals.whole_scale
 
 
 def _decides_worse(vitals: Vitals) -> bool:

@@ -172,7 +172,7 @@ def _of_few_samples(vitals: Vitals) -> Finding | None:
         return None
     many = "one sample" if samples == 1 else f"{samples} samples"
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
-        steps = [u for u in vitals.total_updates if math.isfinite(u)]
+        steps = vitals.update_ratios
         now = statistics.median(steps[-_LAST_UPDATES:])
         evidence = (
             "A batch has one sample. The training loss no longer falls, and each sample moves "
@@ -196,7 +196,7 @@ def _are_large(vitals: Vitals) -> bool:
 
     With much left to learn, it is enough that all recent steps are large.
     """
-    steps = [u for u in vitals.total_updates if math.isfinite(u)]
+    steps = vitals.update_ratios
     if len(steps) < _FIRST_UPDATES + _LAST_UPDATES:
         return False
     first, last = (

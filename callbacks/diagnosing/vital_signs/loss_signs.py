@@ -102,10 +102,15 @@ class LossSigns(ObservedSigns):
             (loss for loss in self.losses[:_FIRST_BATCHES] if math.isfinite(loss)), default=0.0
         )
 
+    @cached_property
+    def update_ratios(self) -> list[float]:
+        """`total_updates` without its non-finite values."""
+        return [ratio for ratio in self.total_updates if math.isfinite(ratio)]
+
     @property
     def had_loss_spike(self) -> bool:
         """Whether a step longer than the weights made the loss a hundred times as large."""
-        longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
+        longest = max(self.update_ratios, default=0.0)
         first = self.losses[0] if self.losses else NAN
         return longest > 1 and 0 < _MIN_RATIO_OF_LOSS_SPIKE * first < self.highest_first_loss
 

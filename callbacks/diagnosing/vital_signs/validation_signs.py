@@ -29,6 +29,11 @@ class ValidationSigns(LossSigns):
     """Quantities derived from the losses and scores of validations."""
 
     @property
+    def checked_losses(self) -> list[tuple[float, float]]:
+        """Validation loss of each check, with the mean training loss since the check before."""
+        return list(zip(self.validation_losses, self.training_epoch_losses, strict=False))
+
+    @property
     def validation_constant(self) -> float:
         """`whole_constant` on validation's targets, as far as their spread is known to differ."""
         is_known = 1 / _MIN_RATIO_OF_OTHER_DATA < self.validation_spread < _MIN_RATIO_OF_OTHER_DATA
@@ -63,8 +68,8 @@ class ValidationSigns(LossSigns):
 
         Whatever their ratio or difference then is, it is one of units.
         """
-        pairs = list(zip(self.training_epoch_losses, self.validation_losses, strict=False))
-        if any(check < _MAX_RATIO_IN_SAME_UNITS * loss for loss, check in pairs):
+        pairs = self.checked_losses
+        if any(check < _MAX_RATIO_IN_SAME_UNITS * loss for check, loss in pairs):
             return False  # Once they were equal, and so are their units.
         # Over the first epoch, the mean of training lags behind.
         return _fall_along(pairs[1:] if len(pairs) > _LAST_CHECKS else pairs)
@@ -135,10 +140,10 @@ class ValidationSigns(LossSigns):
 
 
 def _fall_along(pairs: Sequence[tuple[float, float]]) -> bool:
-    """Whether the second of each pair falls by about as much as the first, to its lowest value."""
+    """Whether the first of each pair falls by about as much as the second, to its lowest value."""
     if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
         return False
-    training, checks = (list(losses) for losses in zip(*pairs, strict=True))
+    checks, training = (list(losses) for losses in zip(*pairs, strict=True))
     end = checks.index(min(checks))
     way = sum(abs(b - a) for a, b in pairwise(checks[: end + 1]))
     fell = checks[0] - checks[end]

@@ -59,6 +59,11 @@ class Vitals(ValidationSigns):
         return self._is_long(self.step)
 
     @property
+    def is_past_half(self) -> bool:
+        """The same, with half of the planned steps done."""
+        return self.had_a_long_chance and self.step >= self.planned_steps / 2
+
+    @property
     def had_a_long_chance_at_full_rate(self) -> bool:
         """Whether the same holds for the steps since the warm-up ended."""
         return self._is_long(self.step - self.rate_rose)

@@ -4,7 +4,6 @@ Without the capacity to memorise, a network whose labels have nothing to do with
 nothing, although gradients flow and weights move as they should.
 """
 
-import math
 import statistics
 
 from ...symptom import Finding
@@ -32,7 +31,7 @@ _MIN_GAP_FALLING_APART = 0.01  # Between them, each relative to its own.
 def find_constant(vitals: Vitals) -> Finding | None:
     """Find a loss at the constant baseline, in validation at least, with labels left to blame."""
     constant = vitals.objective.constant_loss
-    steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
+    steps = vitals.update_ratios[-5:]
     if not constant > 0 or not vitals.had_a_long_chance_at_full_rate or not steps:
         return None
     # Memorising lowers the training loss alone.
@@ -47,7 +46,7 @@ def find_constant(vitals: Vitals) -> Finding | None:
         return None  # Word frequencies are learned long before what words depend on.
     if vitals.learning_rate < _MAX_RATIO_OF_LOWERED_RATE * vitals.learning_rate_peak:
         # A schedule has lowered the rate, so that earlier steps count, too.
-        steps = [u for u in vitals.total_updates if math.isfinite(u)]
+        steps = vitals.update_ratios
     low, high = _USUAL_UPDATE_RATIOS
     moves = low < statistics.median(steps) < high
     if not (moves and abs(vitals.gain) < _MAX_GAIN_AT_A_CONSTANT and not has_learned):
@@ -69,7 +68,7 @@ def _diverges_from_validation(vitals: Vitals) -> str:
     """Describe a falling training loss with validation at the baseline; empty if not so."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    if len(checks) <= _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
+    if len(checks) <= _RECENT_CHECKS or vitals.evaluates_late:
         return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or classifies_better(vitals):
         return ""
@@ -93,7 +92,7 @@ def _diverges_from_validation(vitals: Vitals) -> str:
 
 def _had_every_chance(vitals: Vitals) -> bool:
     """Whether only the labels are left to blame: weights have moved, and no learning goes on."""
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     way = statistics.fmean(updates) * vitals.step
     learns = vitals.is_falling or classifies_better(vitals)
     spared = vitals.dropout < _HIGH_DROPOUT and not (

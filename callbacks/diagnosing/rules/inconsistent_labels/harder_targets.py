@@ -23,24 +23,14 @@ def find_harder_targets(vitals: Vitals) -> Finding | None:
 
     For squared errors only: another loss may have been chosen because of known outliers.
     """
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if vitals.objective.kind != "squared" or not vitals.labels_samples:
+    if vitals.objective.kind != "squared" or not vitals.labels_samples or vitals.is_falling:
         return None
-    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_added_terms:
-        return None
-    if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
-        return None
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    recent = list(zip(checks, training, strict=True))[-_CHECKS_TO_COMPARE:]
-    if not late or len(recent) < _CHECKS_TO_COMPARE or vitals.is_falling:
-        return None
+    gaps = _gaps(vitals, _CHECKS_TO_COMPARE)
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    # Dropout also makes training harder, by about its rate.
-    usual = _MIN_GAP_WHEN_HARDER + sum(vitals.dropouts)
-    above = sum(loss / constant - check / reached > usual for check, loss in recent)
-    check, loss = recent[-1]
-    if above < _MIN_CHECKS_ABOVE or not loss < constant:
+    above = sum(gap > _MIN_GAP_WHEN_HARDER for gap in gaps)
+    if above < _MIN_CHECKS_ABOVE or not vitals.training_epoch_losses[-1] < constant:
         return None  # Where nothing is predicted, nothing is harder to predict.
+    check, loss = vitals.checked_losses[-1]
     constants = f"the best constant prediction has {constant:.4g}"
     if reached != constant:
         constants = f"the best constant predictions have {constant:.4g} and {reached:.4g}"
@@ -58,27 +48,19 @@ def find_moved_masks(vitals: Vitals) -> Finding | None:
 
     That is how an augmentation shows which turns the images but not their masks.
     """
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
     objective = vitals.objective
     if vitals.labels_samples or objective.task not in ("binary", "classification"):
         return None
     if len(objective.target_shape) < _DIMENSIONS_OF_MASKS:
         return None  # Words may be left out or replaced in training alone.
-    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_added_terms:
+    gaps = _gaps(vitals, _CHECKS_OF_POSITIONS)
+    apart = bool(gaps) and min(gaps) > _MIN_GAP_OF_POSITIONS
+    if not apart or not vitals.gain < _MIN_GAIN_MEMORIZED:
         return None
-    if not vitals.validates_the_same_loss or not objective.constant_loss > 0:
+    before, constant = vitals.training_epoch_losses[-_CHECKS_OF_POSITIONS], vitals.whole_constant
+    check, loss = vitals.checked_losses[-1]
+    if not loss > before - _MAX_FALL_SHARE_APART * constant:
         return None
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    recent = list(zip(checks, training, strict=True))[-_CHECKS_OF_POSITIONS:]
-    if not late or len(recent) < _CHECKS_OF_POSITIONS:
-        return None
-    constant, reached = vitals.whole_constant, vitals.validation_constant
-    usual = _MIN_GAP_OF_POSITIONS + sum(vitals.dropouts)
-    apart = all(loss / constant - check / reached > usual for check, loss in recent)
-    stands = training[-1] > training[-_CHECKS_OF_POSITIONS] - _MAX_FALL_SHARE_APART * constant
-    if not apart or not stands or not vitals.gain < _MIN_GAIN_MEMORIZED:
-        return None
-    check, loss = recent[-1]
     evidence = (
         f"The training loss is {loss:.4g} and the validation loss {check:.4g}, where the best "
         f"constant prediction has {constant:.4g}: inputs predict the labels of their positions in "
@@ -87,3 +69,18 @@ def find_moved_masks(vitals: Vitals) -> Finding | None:
     advice = "Move the targets as the augmentation moves the inputs: masks turn with their images."
     # Several checks agree. Steps that are too large would harm validation, too.
     return suspect_labels(vitals, evidence, advice, reports=1, severity="warning", is_root=True)
+
+
+def _gaps(vitals: Vitals, number: int) -> list[float]:
+    """Return by how much training was worse than validation at that many last checks.
+
+    Each relative to its constant baseline, beyond what dropout makes harder, which is about its
+    rate. Empty if the losses cannot be compared, or before half of the training.
+    """
+    recent, constant = vitals.checked_losses[-number:], vitals.whole_constant
+    if vitals.evaluates_late or vitals.has_added_terms or not vitals.validates_the_same_loss:
+        return []
+    if not constant > 0 or not vitals.is_past_half or len(recent) < number:
+        return []
+    reached, usual = vitals.validation_constant, sum(vitals.dropouts)
+    return [loss / constant - check / reached - usual for check, loss in recent]

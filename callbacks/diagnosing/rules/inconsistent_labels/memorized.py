@@ -4,7 +4,6 @@ A network memorises what it cannot explain: its training loss falls, while valid
 better than the best constant prediction.
 """
 
-import math
 import statistics
 
 from ...symptom import Finding
@@ -28,13 +27,12 @@ def find_memorized(vitals: Vitals) -> Finding | None:
     """Find a training loss that falls, and a validation loss that stays at the baseline."""
     constant, checks = vitals.whole_constant, vitals.validation_losses
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
-    if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
+    if not constant > 0 or len(checks) < _RECENT_CHECKS:
         return None
     if vitals.has_added_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return None
     # A rare class of samples may differ in validation; one of pixels is as in training.
-    few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED)
-    if few:
+    if vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED):
         return None
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
     by_chance = validation_at_chance(vitals)
@@ -42,12 +40,10 @@ def find_memorized(vitals: Vitals) -> Finding | None:
     if not best > most * reached or classifies_better(vitals):
         return None
     # The loss begins to fall on samples seen before, and not at all on others.
-    steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
         len(checks) > _RECENT_CHECKS
-        and not vitals.step < vitals.planned_steps / 2  # Some memorise before they generalise.
-        and max(steps, default=0.0) > _MIN_UPDATE_RATIO
-        and vitals.had_a_long_chance
+        and vitals.is_past_half  # Some memorise before they generalise.
+        and max(vitals.update_ratios, default=0.0) > _MIN_UPDATE_RATIO
         and not vitals.validation_falls
         and training[-1] < min(training[1], _MAX_RATIO_BELOW_CONSTANT * constant)
         and latest / reached - training[-1] / constant > _MIN_GAP_MEMORIZED

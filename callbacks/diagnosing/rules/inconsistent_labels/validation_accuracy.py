@@ -11,11 +11,9 @@ _CLEAR_GAP_OF_ACCURACIES = 0.05
 def validation_at_chance(vitals: Vitals) -> str:
     """Describe validation at chance level while training data is learned; empty if not so."""
     scores, counts = vitals.validation_scores, vitals.objective.target_counts
-    if not vitals.scores_are_accuracies or not vitals.labels_samples:
+    if not (vitals.is_past_half and vitals.scores_are_accuracies and vitals.labels_samples):
         return ""
     if len(scores) < _MIN_CHECKS_AT_CHANCE or not sum(counts) or vitals.is_imbalanced:
-        return ""
-    if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return ""
     largest, recent = max(counts) / sum(counts), max(scores[len(scores) // 2 :])
     learned = vitals.confirmed_training_accuracy > largest + _MIN_ACCURACY_OVER_CHANCE

@@ -40,7 +40,7 @@ def find_wrong_share(vitals: Vitals) -> Finding | None:
         return None
     if vitals.is_poor or _is_a_part(vitals):
         return None  # Where hardly anything is learned, all classes are equally likely.
-    if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
+    if not vitals.is_past_half:
         return None
     recent = slice(-max(_MIN_LOOKS, len(vitals.accuracies) // 5), None)
     now = _of_moment(vitals, classes, recent, None)

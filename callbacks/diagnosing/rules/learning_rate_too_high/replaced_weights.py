@@ -31,8 +31,7 @@ def have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
     Half of the planned steps must be done. A falling loss is given time, unless the weights are
     four times as long.
     """
-    late = vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2
-    if not late or vitals.misinitialized or not vitals.objective.task:
+    if not vitals.is_past_half or vitals.misinitialized or not vitals.objective.task:
         return False
     enough = _MIN_GROWTH_WHILE_FALLING if vitals.is_falling else _MIN_GROWTH_WITH_FIRST_STEPS
     return (

@@ -63,8 +63,10 @@ def has_turned(vitals: Vitals, steps: Steps) -> bool:
 def validation_jumps(vitals: Vitals, steps: Steps) -> bool:
     """Whether steps that are still large make the validation accuracy jump up and down."""
     scores = vitals.validation_scores[-_CHECKS_TO_SEE_JUMPS:]
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_JUMPS:
+    if (
+        not (vitals.is_past_half and vitals.scores_are_accuracies)
+        or len(scores) < _CHECKS_TO_SEE_JUMPS
+    ):
         return False
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
     return steps.late > _LARGE_UPDATE_RATIO and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
@@ -76,8 +78,11 @@ def validation_loss_jumps(vitals: Vitals, steps: Steps) -> bool:
     Where there is nothing more to learn, such steps change the validation loss by less.
     """
     checks, scale = vitals.validation_losses[-_CHECKS_TO_SEE_JUMPS:], vitals.whole_scale
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not late or len(checks) < 2 * _RECENT_CHECKS or not vitals.gain < _LITTLE_GAIN:
+    if (
+        not vitals.is_past_half
+        or len(checks) < 2 * _RECENT_CHECKS
+        or not vitals.gain < _LITTLE_GAIN
+    ):
         return False
     if vitals.is_falling or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return False
@@ -93,7 +98,7 @@ def has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:
     The first steps were large for each layer, which the ratio of the whole network may hide.
     """
     checks, curve = vitals.validation_losses, vitals.finite_curve
-    if not (vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2) or not curve:
+    if not vitals.is_past_half or not curve:
         return False
     if not vitals.validates_the_same_loss or vitals.evaluates_late:
         return False

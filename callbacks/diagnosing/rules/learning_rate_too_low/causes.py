@@ -1,7 +1,5 @@
 """Why steps are so small, and what makes them longer: clipping, a schedule, or the rate itself."""
 
-import math
-
 from ....remedy import Remedy
 from ...clipping import clip_less
 from ...vital_signs.vitals import Vitals
@@ -71,7 +69,7 @@ def _is_cut_short(vitals: Vitals) -> bool:
 
 def is_let_down(vitals: Vitals) -> bool:
     """Whether a schedule has long decayed a rate that was not too low to almost nothing."""
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     if not updates or not max(updates) > _SMALL_UPDATE_RATIO:
         return False
     long_ago = updates[int(_LATE_SHARE_OF_STEPS * len(updates))] < (

@@ -26,7 +26,7 @@ _MAX_GAIN_WITH_SHORT_STEPS = 0.4
 
 def find_crawling(vitals: Vitals) -> Finding | None:
     """Find small steps, with a loss that falls steadily by almost nothing."""
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return None
     fast = max(updates) > _USUAL_UPDATE_RATIO
@@ -77,12 +77,11 @@ def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
     Adagrad's shrink with each step: more is left to learn if, after half of the training, both the
     training and the validation loss still fall steadily.
     """
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     falls = vitals.is_falling and vitals.validation_falls
     ends = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
     limit = _USUAL_UPDATE_RATIO if ends else _MODEST_UPDATE_RATIO
     is_short = statistics.median(updates) < limit
-    return late and falls and is_short and learned < _HARDLY_ANY_GAIN
+    return vitals.is_past_half and falls and is_short and learned < _HARDLY_ANY_GAIN
 
 
 def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
@@ -105,12 +104,11 @@ def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float)
     """
     recent, longest = statistics.median(updates[-5:]), max(updates)
     # With good steps, even a task such as parity begins to be learned well before half-time.
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     return (
         _has_ebbed(vitals, updates, learned)
         or (recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN)
         or (longest < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS)
-        or (late and longest < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN)
+        or (vitals.is_past_half and longest < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN)
     )
 
 

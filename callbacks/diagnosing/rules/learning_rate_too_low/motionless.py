@@ -21,7 +21,7 @@ _LITTLE_GAIN = 0.3
 
 def find_motionless(vitals: Vitals) -> Finding | None:
     """Find steps that together will hardly have moved the weights when training ends."""
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     if len(updates) < 3 or not vitals.had_a_long_chance:
         return None
     steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step

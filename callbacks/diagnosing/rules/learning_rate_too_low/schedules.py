@@ -1,7 +1,5 @@
 """Schedules that do not fit the planned steps: never at their peak, or at their end too soon."""
 
-import math
-
 from ....remedy import Remedy
 from ...rounding import as_share
 from ...symptom import Finding
@@ -39,7 +37,7 @@ def find_endless_warm_up(vitals: Vitals) -> Finding | None:
     """Find a warm-up still running after half of the training, as when stepped once per epoch."""
     now, given = vitals.learning_rate, vitals.learning_rate_given
     rises = vitals.learning_rate_peak <= now < _MAX_RATE_SHARE_WARMING * given
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
     # A schedule may multiply a rate that nobody would use, as Noam's multiplies 1.
     if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_UPDATE_RATIO):
@@ -56,7 +54,7 @@ def find_endless_warm_up(vitals: Vitals) -> Finding | None:
 
 def find_early_end(vitals: Vitals) -> Finding | None:
     """Find a rate that decayed to almost nothing in the first third of the training."""
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     if (
         len(updates) < _MIN_UPDATES
         or not vitals.step > vitals.planned_steps / 2

@@ -1,6 +1,5 @@
 """Steps smaller than usual, with a loss that still falls near the end and little learned."""
 
-import math
 import statistics
 
 from ...rounding import as_share
@@ -31,7 +30,7 @@ def find_unhurried(vitals: Vitals) -> Finding | None:
     Little is less than half of what there is to learn where all steps are smaller than usual, and
     less than nearly all of it where they are a tenth of the usual size.
     """
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    updates = vitals.update_ratios
     largest = max(updates, default=0.0)
     if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
         return None

@@ -92,7 +92,7 @@ def _find_empty_code(vitals: Vitals) -> Finding | None:
 
     The term may have been negligible from the first batch on, although its gradient was not.
     """
-    objective, steps = vitals.objective, [u for u in vitals.total_updates if math.isfinite(u)]
+    objective, steps = vitals.objective, vitals.update_ratios
     if not (objective.of_inputs and objective.has_beside and steps):
         return None
     if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):

@@ -50,21 +50,22 @@ def _lets_nothing_through(vitals: Vitals) -> Finding | None:
 
 def _far_above_validation(vitals: Vitals) -> Finding | None:
     """Find a training loss far above that of validation, where dropout is off."""
-    checks = vitals.validation_losses[-_RECENT_CHECKS:]
-    training = vitals.training_epoch_losses[-_RECENT_CHECKS:]
-    if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
+    recent = vitals.checked_losses[-_RECENT_CHECKS:]
+    if vitals.dropout < _HIGH_DROPOUT or len(recent) < _RECENT_CHECKS:
         return None
-    above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
+    if not all(check > 0 for check, _ in recent):
+        return None
+    above = min(loss / check for check, loss in recent)
+    check, loss = recent[-1]
     # Label smoothing raises the training loss and seldom that of validation, as does a factor.
-    same = vitals.sum_of <= _MIN_RATIO_OF_A_SUM or vitals.validates_the_data_loss
-    if checks[-1] > 0 and same:
-        above = min(above, vitals.recent_data_loss / checks[-1])
+    if vitals.sum_of <= _MIN_RATIO_OF_A_SUM or vitals.validates_the_data_loss:
+        above = min(above, vitals.recent_data_loss / check)
     # Where the validation loss is good, its distance from the training loss does not matter.
-    if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
+    if above < _MIN_RATIO_TO_VALIDATION or check < _MIN_SHARE_OF_SCALE * vitals.scale:
         return None
     evidence = (
-        f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, and the "
-        f"validation loss {checks[-1]:.4g}."
+        f"With dropout of {vitals.dropout:g} the training loss is {loss:.4g}, and the validation "
+        f"loss {check:.4g}."
     )
     figures = {"dropout": vitals.dropout, "ratio": above}
     return Finding("warning", evidence, figures, (_less_dropout(vitals),))

@@ -27,7 +27,7 @@ def find_penalty(vitals: Vitals) -> Finding | None:
     first, last = statistics.median(shares[:10]), statistics.median(shares[-10:])
     share = max(first, last)
     # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
-    steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
+    steps = vitals.update_ratios[-5:]
     moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
     if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
@@ -43,8 +43,7 @@ def find_holding_penalty(vitals: Vitals) -> Finding | None:
 
     Where training stalls, the penalty's gradient is as long as that of the data.
     """
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not late or vitals.is_falling or vitals.has_data_loss_alone:
+    if not vitals.is_past_half or vitals.is_falling or vitals.has_data_loss_alone:
         return None
     share = statistics.median(vitals.penalty_shares[-10:] or [0.0])
     if not (share > _MIN_PENALTY_SHARE and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS):

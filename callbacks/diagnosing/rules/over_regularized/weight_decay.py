@@ -43,7 +43,7 @@ def find_weight_decay(vitals: Vitals) -> Finding | None:
         return lost
     # Harm done by huge first steps is not due to a usual decay. (Later steps are relatively large
     # where decay has shrunk the weights.)
-    peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
+    peak = max(vitals.update_ratios[:_FIRST_UPDATES], default=0.0)
     if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
         return None
     taken = vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
@@ -61,8 +61,9 @@ def find_balanced_decay(vitals: Vitals) -> Finding | None:
     some lower loss, and that is where training stalls.
     """
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not (pulls and late and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1):
+    if not (
+        pulls and vitals.is_past_half and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1
+    ):
         return None
     pull = statistics.median(pulls)
     if not pull > _MIN_PULL_TO_HOLD:

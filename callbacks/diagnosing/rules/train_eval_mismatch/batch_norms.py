@@ -108,23 +108,22 @@ def _batches(vitals: Vitals) -> float:
 
 def find_hasty_statistics(vitals: Vitals) -> Finding | None:
     """Find running statistics of the last batch alone, as from a momentum in Keras' convention."""
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    recent = vitals.checked_losses[-_CHECKS_TO_COMPARE:]
     hasty = [
         name for name, share in vitals.norm_momenta.items() if share > _MIN_MOMENTUM_OF_LAST_BATCH
     ]
-    if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
+    if not hasty or len(recent) <= _RECENT_CHECKS:
         return None
-    recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
     pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
     # The statistics of a single batch may happen to suffice.
     often = all(pays[-_RECENT_CHECKS:]) or 2 * sum(pays) > len(pays)
     if not often and not _swings(vitals):
         return None
-    share = vitals.norm_momenta[hasty[0]]
+    share, (check, loss) = vitals.norm_momenta[hasty[0]], recent[-1]
     evidence = (
         f"{hasty[0]} takes {share:.2g} of its running statistics from each batch: evaluation uses "
-        f"those of the last one. The validation loss is {checks[-1]:.4g} and the training loss "
-        f"{training[-1]:.4g}."
+        f"those of the last one. The validation loss is {check:.4g} and the training loss "
+        f"{loss:.4g}."
     )
     advice = (Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),)
     figures = {"momentum": share}
@@ -140,21 +139,19 @@ def _swings(vitals: Vitals) -> bool:
 
 def find_stale_statistics(vitals: Vitals) -> Finding | None:
     """Find running statistics far from a batch's own, with a validation loss far too high."""
-    checks, training = (
-        vitals.validation_losses[-_RECENT_CHECKS:],
-        vitals.training_epoch_losses[-_RECENT_CHECKS:],
-    )
-    if not vitals.statistics_gap or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
+    recent = vitals.checked_losses[-_RECENT_CHECKS:]
+    if not vitals.statistics_gap or len(recent) < _RECENT_CHECKS:
         return None
     layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
     gap = vitals.statistics_gap[layer]
-    worse = min(v / t for t, v in zip(training, checks, strict=True)) if min(training) > 0 else 0.0
+    ratios = [check / loss if loss > 0 else 0.0 for check, loss in recent]
+    worse = min(ratios)
     if (
         vitals.batch_size == 1
         and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
-        and checks[-1] > _MIN_RATIO_TO_TRAINING * training[-1] > 0
+        and ratios[-1] > _MIN_RATIO_TO_TRAINING
     ):
-        worse = checks[-1] / training[-1]
+        worse = ratios[-1]
     elif not (gap >= _MIN_GAP_OF_MOMENTS and worse >= _MIN_RATIO_TO_TRAINING):
         return None
     evidence = (

@@ -17,29 +17,31 @@ _MAX_RATIO_OF_STEP_DOWN = 0.7
 
 def find_early_gap(vitals: Vitals) -> Finding | None:
     """Find a validation loss far above the training loss before anything can be memorised."""
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
-        return None
-    if vitals.evaluates_late:
+    pairs = vitals.checked_losses
+    if len(pairs) < 3 or vitals.is_imbalanced or vitals.evaluates_late:
         return None
     if max(vitals.validation_epochs[:3], default=math.inf) > _MAX_EPOCHS_OF_EARLY_CHECKS:
         return None
-    pairs = list(zip(training, checks, strict=True))
     # With BatchNorm, single validations may be far off in an otherwise healthy run.
     has_norm = math.isfinite(vitals.fewest_norm_values)
     if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
         return None
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     times = _most_by_batch_size(vitals)
-    worse = min(v / t for t, v in early) / times if min(t for t, _ in early) > 0 else 0.0
-    poor = min(v for _, v in early) >= _MIN_SHARE_OF_SCALE * vitals.scale
+    worse = (
+        min(check / loss for check, loss in early) / times
+        if min(loss for _, loss in early) > 0
+        else 0.0
+    )
+    poor = min(check for check, _ in early) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return None
     if _memorized_the_first_epoch(vitals) or _may_be_of_other_units(vitals):
         return None
+    check, loss = pairs[1]
     evidence = (
-        f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
-        f"{training[1]:.4g}, too early for memorisation: in evaluation the network gets other "
+        f"The validation loss was {check:.4g} at its second check and the training loss "
+        f"{loss:.4g}, too early for memorisation: in evaluation the network gets other "
         "inputs, or is a different network."
     )
     advice = (

@@ -78,14 +78,12 @@ def find_unfed_norms(vitals: Vitals) -> Finding | None:
 
 def _price(vitals: Vitals) -> str:
     """Describe how much worse validation is than training; empty if it is not clearly worse."""
-    checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if checks and len(training) == len(checks):
-        if not checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0:
+    for check, loss in vitals.checked_losses[-1:]:
+        if not check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0:
             return ""
-        return f"The validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}"
+        return f"The validation loss is {check:.4g} and the training loss {loss:.4g}"
     scores, told = vitals.validation_scores, vitals.confirmed_training_accuracy
-    if checks or not (scores and vitals.scores_are_accuracies):
-        return ""
-    if not told - scores[-1] > _MIN_GAP_OF_ACCURACIES:
+    known = bool(scores) and vitals.scores_are_accuracies
+    if not (known and told - scores[-1] > _MIN_GAP_OF_ACCURACIES):
         return ""
     return f"The validation accuracy is {scores[-1]:.0%} and the training accuracy {told:.0%}"

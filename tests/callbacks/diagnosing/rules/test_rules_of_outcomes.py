@@ -122,7 +122,7 @@ def test_what_was_saturated_all_along_holds_a_loss_up_that_no_longer_falls(
     losses, checks, severity
 ):
     shut = record(first=[0.8] * 5, second=[0.1] * 5)
-    signs = vitals(losses, saturated=shut, validation_losses=checks)
+    signs = vitals(losses, saturated=shut, validation_losses=checks, training_epoch_losses=checks)
     assert found(signs)[P.SATURATED_ACTIVATION] == severity
 
 
@@ -509,6 +509,7 @@ HALF_KNOWN = [1.4 + 0.05 * (-1) ** i for i in range(300)]
 )
 def test_a_decay_that_took_half_of_the_weights_where_the_loss_stands(other, sick):
     signs = {"weight_decay": 0.1, "growth": 0.3, "planned_steps": 400, **other}
+    signs["training_epoch_losses"] = signs.get("validation_losses", [])
     assert (P.OVER_REGULARIZED in found(vitals(HALF_KNOWN, **signs))) is sick
 
 
