@@ -1,5 +1,6 @@
 """Layers and parameters left out of the module, of gradients, of optimisers or of their steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ....diagnosis import Severity
@@ -7,7 +8,6 @@ from ....remedy import Remedy
 from ...symptom import Finding
 from ...vital_signs.signs import Layer
 from ...vital_signs.vitals import Vitals
-from .freezing import freezing_code
 
 _STEPS_TO_BE_SURE = 50
 _GOOD_GAIN = 0.5
@@ -24,6 +24,8 @@ _COUNT = Remedy(
     "Check whether its schedule counts steps or epochs.",
     '{"scheduler": scheduler, "interval": "step"}',
 )
+
+_MAX_NAMES_IN_CODE = 8
 
 
 def find_strangers(vitals: Vitals) -> Finding | None:
@@ -146,3 +148,12 @@ def find_left_out_parameters(vitals: Vitals) -> Finding | None:
     remedies = (first, Remedy("Or freeze it explicitly.", freezing_code(of_names, names)))
     figures = {"layers": float(len(names))}
     return Finding("warning", evidence, figures, remedies, names[0])
+
+
+def freezing_code(getter: str, names: Sequence[str]) -> str:
+    """Return code that freezes parameters or layers, given by name; empty for too many."""
+    if len(names) == 1:
+        return f'model.{getter}("{names[0]}").requires_grad_(False)'
+    each = ", ".join(f'"{name}"' for name in names)
+    loop = f"for name in [{each}]: model.{getter}(name).requires_grad_(False)"
+    return loop if len(names) <= _MAX_NAMES_IN_CODE else ""

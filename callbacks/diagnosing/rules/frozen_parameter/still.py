@@ -5,7 +5,7 @@ from ....monitoring.layers import plain_layer
 from ....remedy import Remedy
 from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
-from .freezing import freezing_code
+from .left_out import freezing_code
 
 _STEPS_TO_BE_SURE = 50
 _MIN_HARMLESS_GAIN = 0.8

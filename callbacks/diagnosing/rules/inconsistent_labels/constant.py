@@ -8,8 +8,8 @@ import statistics
 
 from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
+from .memorized import classifies_better
 from .suspicion import suspect_labels
-from .validation_accuracy import classifies_better
 
 _USUAL_UPDATE_RATIOS = (2e-4, 3e-2)  # Of a step's length to that of the weights.
 _MIN_WAY_IN_WEIGHT_LENGTHS = 0.25

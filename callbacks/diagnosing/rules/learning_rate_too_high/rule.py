@@ -10,14 +10,12 @@ from ....remedy import Remedy
 from ...rounding import as_length, as_share
 from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
-from .forgetting import is_forgotten, is_forgotten_soon
-from .killed_units import what_died
-from .replaced_weights import have_led_away, have_replaced_weights
 from .steps import Steps
 from .training_harm import (
     blew_up,
     has_cost_half,
     is_far_off,
+    is_forgotten,
     is_thrown,
     is_undone,
     keeps_from_learning,
@@ -30,6 +28,7 @@ from .validation_harm import (
     validation_jumps,
     validation_loss_jumps,
 )
+from .weight_harm import have_led_away, have_replaced_weights, what_died
 
 # Of a step's length to that of the weights.
 _USUAL_UPDATE_RATIO = 1e-3
@@ -48,7 +47,7 @@ _REPORTS_WHEN_COMING_BACK = 10
 _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
     keeps_from_learning, ran_away, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
     validation_loss_jumps, has_lost_its_best, has_cost_half, have_led_away,
-    have_replaced_weights, is_forgotten, is_forgotten_soon,
+    have_replaced_weights, is_forgotten,
 )  # fmt: skip
 
 

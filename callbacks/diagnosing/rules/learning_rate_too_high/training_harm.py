@@ -1,4 +1,4 @@
-"""Large steps that keep the training loss from falling, or drive it up."""
+"""Large steps that keep the training loss from falling, drive it up, or lose what was learned."""
 
 import math
 import statistics
@@ -8,6 +8,7 @@ from ...vital_signs.vitals import Vitals
 from .steps import Steps, first_layer_step
 
 # Length of a step over that of the weights.
+_USUAL_UPDATE_RATIO = 1e-3
 _LARGE_UPDATE_RATIO = 1e-2
 _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
 _HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
@@ -30,6 +31,16 @@ _BATCHES_LOST = 5
 _BATCHES_TO_BLOW_UP = 50
 _VERY_FEW_SAMPLES = 8
 _MIN_SHARE_OF_WORSE_BATCHES = 0.75
+_MIN_RATIO_OF_A_SUM = 1.1
+
+# What was learned and forgotten, as a share of the constant baseline.
+_MIN_SHARE_FORGOTTEN = 0.2
+_MIN_SHARE_FORGOTTEN_SOON = 0.1
+_MAX_SHARE_STILL_KNOWN = 0.1
+_STANDARD_ERRORS_TO_BE_SURE = 8.0
+_BATCHES_IN_A_ROW = 5
+_BATCHES_OF_A_WINDOW = 20
+_BATCHES_OF_A_LONG_TRAINING = 400
 
 
 def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
@@ -147,3 +158,43 @@ def is_thrown(vitals: Vitals, steps: Steps) -> bool:
     enough = _VERY_GOOD_GAIN if is_one else _GOOD_GAIN
     is_far = start > 0 and vitals.highest_first_loss > _MIN_RATIO_OF_THROWN_LOSS * start
     return is_far and vitals.gain < enough and (is_one or (several and not vitals.is_falling))
+
+
+def is_forgotten(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss fell well below the constant baseline, beyond noise, and is back at it."""
+    # In a regression that learns from its own predictions, targets grow.
+    if not steps.typical > _USUAL_UPDATE_RATIO or vitals.objective.task == "regression":
+        return False
+    if not vitals.objective.constant_loss > 0 or vitals.has_learned:
+        return False
+    if vitals.has_other_terms or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
+        return False
+    return _knew_for_a_window(vitals) or _knew_for_a_few_batches(vitals)
+
+
+def _knew_for_a_window(vitals: Vitals) -> bool:
+    constant, losses, curve = vitals.objective.constant_loss, vitals.losses, vitals.finite_curve
+    window = len(losses) // max(1, len(curve))
+    if window < _BATCHES_OF_A_WINDOW or not curve:
+        return False
+    means = [statistics.fmean(losses)] * len(losses)
+    error = math.dist(losses, means) / math.sqrt((len(losses) - 1) * window)
+    return constant - min(curve) > max(_MIN_SHARE_FORGOTTEN * constant, 4 * error)
+
+
+def _knew_for_a_few_batches(vitals: Vitals) -> bool:
+    """The same in a short run, beyond the noise of the batches since."""
+    constant, losses = vitals.objective.constant_loss, vitals.losses
+    late = losses[-_BATCHES_OF_A_WINDOW:]
+    is_short = 3 * _BATCHES_OF_A_WINDOW <= len(losses) < _BATCHES_OF_A_LONG_TRAINING
+    if not is_short or vitals.is_falling or not all(map(math.isfinite, losses)):
+        return False
+    noise = statistics.stdev(late) / math.sqrt(_BATCHES_IN_A_ROW)
+    means = [
+        statistics.fmean(losses[i : i + _BATCHES_IN_A_ROW])
+        for i in range(len(losses) - 2 * _BATCHES_OF_A_WINDOW)
+    ]
+    stands = statistics.fmean(late) > (1 - _MAX_SHARE_STILL_KNOWN) * constant
+    return stands and constant - min(means) > max(
+        _MIN_SHARE_FORGOTTEN_SOON * constant, _STANDARD_ERRORS_TO_BE_SURE * noise
+    )

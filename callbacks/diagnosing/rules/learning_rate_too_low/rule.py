@@ -2,10 +2,8 @@
 
 from ...symptom import Finding
 from ...vital_signs.vitals import Vitals
-from .crawling import find_crawling
-from .motionless import find_motionless
 from .schedules import find_early_end, find_endless_warm_up, find_unfinished_schedule
-from .unhurried import find_unhurried
+from .small_steps import find_crawling, find_motionless, find_unhurried
 
 
 def examine(vitals: Vitals) -> Finding | None:

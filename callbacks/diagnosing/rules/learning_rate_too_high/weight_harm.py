@@ -1,13 +1,16 @@
-"""Units that huge steps have left dead or saturated."""
+"""Large steps that have killed units, or led the weights far away from where they began."""
 
 from ....monitoring.recording.record import Record
 from ...vital_signs.vitals import Vitals
-from .steps import Steps
+from .steps import Steps, first_layer_step
 
 # Length of a step over that of the weights.
+_LARGE_UPDATE_RATIO = 1e-2
 _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
+_MIN_FIRST_UPDATE_RATIO = 5e-2
 _HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
 
+_LITTLE_GAIN = 0.3
 _GOOD_GAIN = 0.5
 _VERY_GOOD_GAIN = 0.7
 
@@ -15,6 +18,10 @@ _VERY_GOOD_GAIN = 0.7
 _MAX_SHARE_AT_FIRST = 0.2
 _MAX_SHARE_DEAD = 0.5
 _MAX_SHARE_SATURATED = 0.85
+
+_MIN_GROWTH_OF_WEIGHTS = 3.0
+_MIN_GROWTH_WITH_FIRST_STEPS = 2.0
+_MIN_GROWTH_WHILE_FALLING = 4.0
 
 
 def what_died(vitals: Vitals, steps: Steps) -> str:
@@ -40,3 +47,31 @@ def _grown(record: Record, most: float, outputs: int = 0, before: Record | None 
         if min(first) < _MAX_SHARE_AT_FIRST and shares[-1] > most:
             return f"{shares[-1]:.0%} of {site}'s"
     return ""
+
+
+def have_led_away(vitals: Vitals, steps: Steps) -> bool:
+    """Whether steps have tripled the length of the weights, and nothing was learned."""
+    known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
+    return (
+        known
+        and steps.lasting > _LARGE_UPDATE_RATIO
+        and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
+        and not vitals.misinitialized
+    )
+
+
+def have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
+    """Whether large steps have replaced the first weights with others that have learned little.
+
+    Half of the planned steps must be done. A falling loss is given time, unless the weights are
+    four times as long.
+    """
+    if not vitals.is_past_half or vitals.misinitialized or not vitals.objective.task:
+        return False
+    enough = _MIN_GROWTH_WHILE_FALLING if vitals.is_falling else _MIN_GROWTH_WITH_FIRST_STEPS
+    return (
+        vitals.gain < _LITTLE_GAIN
+        and steps.lasting > _MIN_FIRST_UPDATE_RATIO
+        and vitals.growth > enough
+        and first_layer_step(vitals) > _HUGE_UPDATE_RATIO
+    )

@@ -1,4 +1,4 @@
-"""Small steps with a loss that falls steadily, and yet has come down by almost nothing."""
+"""Steps that hardly move the weights, or the loss, in all of the training or for too long."""
 
 import math
 import statistics
@@ -15,13 +15,45 @@ _SMALL_UPDATE_RATIO = 2e-4
 _SHORT_UPDATE_RATIO = 3e-4
 _MODEST_UPDATE_RATIO = 5e-4
 _USUAL_UPDATE_RATIO = 1e-3
-_LATE_SHARE_OF_STEPS = 0.75
+_HURRIED_UPDATE_RATIO = 2e-3
 _MIN_SHARE_OF_TINY = 0.25  # Of all updates.
+_MIN_SHARE_AT_FIRST = 0.75  # Of the usual length of a step.
+_LATE_SHARE_OF_STEPS = 0.75
+
+# Path of all steps together, in lengths of the weights.
+_NO_WAY_OF_ALL_STEPS = 1e-3
+_SHORT_WAY_OF_ALL_STEPS = 2e-2
+_LITTLE_WAY_OF_ALL_STEPS = 5e-2
 
 # Share taken off the loss of the best constant prediction (the constant baseline).
 _HARDLY_ANY_GAIN = 0.1
+_SOME_GAIN = 0.2
 _LITTLE_GAIN = 0.3
 _MAX_GAIN_WITH_SHORT_STEPS = 0.4
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.9
+
+
+def find_motionless(vitals: Vitals) -> Finding | None:
+    """Find steps that together will hardly have moved the weights when training ends."""
+    updates = vitals.update_ratios
+    if len(updates) < 3 or not vitals.had_a_long_chance:
+        return None
+    steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
+    way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
+    short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > _LITTLE_GAIN)
+    # Whatever it started from, a network whose loss still falls in each epoch has more to learn.
+    learned = vitals.learned if vitals.epochs_fall else vitals.gain
+    short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and learned < _HARDLY_ANY_GAIN
+    short |= way < _LITTLE_WAY_OF_ALL_STEPS and knows and vitals.gain < _SOME_GAIN
+    if not (short and way > 0):
+        return None
+    evidence = (
+        f"All {steps:.0f} steps together move the weights by no more than {as_share(way)} of "
+        f"their length, where 0.1% in each is usual.{words_on_cause(vitals)}"
+    )
+    figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))
 
 
 def find_crawling(vitals: Vitals) -> Finding | None:
@@ -118,3 +150,48 @@ def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
         return vitals.gain > _LITTLE_GAIN
     enough = _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step
     return vitals.has_learned and (vitals.gain > enough or fell > _LITTLE_GAIN)
+
+
+def find_unhurried(vitals: Vitals) -> Finding | None:
+    """Find a loss that has fallen by little, and that falls at the end as fast as it did before.
+
+    Little is less than half of what there is to learn where all steps are smaller than usual, and
+    less than nearly all of it where they are a tenth of the usual size.
+    """
+    updates = vitals.update_ratios
+    largest = max(updates, default=0.0)
+    if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
+        return None
+    tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
+    late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
+    goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
+    at_usual = _LITTLE_GAIN if late else _SOME_GAIN
+    limit = _GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else at_usual
+    limit = _MIN_HARMLESS_GAIN if goes_on else limit
+    as_ever = vitals.falls_as_fast_as_ever or _creeps(vitals, updates)
+    # The noise of batches may hide it.
+    knows = vitals.objective.constant_loss > 0
+    as_ever |= knows and late and vitals.validation_keeps_its_pace
+    # NaN for a loss below 0, of which nobody can tell how much it has fallen.
+    if not vitals.gain <= limit or not (goes_on or as_ever):
+        return None
+    start = "that of the best constant prediction" if knows else "what it was at first"
+    falls = "is falling as fast as ever" if as_ever else "is still falling"
+    evidence = (
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
+        f"{max(0.0, vitals.gain):.1%} below {start}, and {falls}: "
+        f"each step moves the weights by {as_share(statistics.median(updates))} of their length."
+    )
+    figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
+    return Finding("warning", evidence, figures, ways_to_longer_steps(vitals))
+
+
+def _creeps(vitals: Vitals, updates: list[float]) -> bool:
+    """Whether a loss without a known baseline keeps its pace with short steps, and little fell.
+
+    After a warm-up, the pace of the first steps is nothing to compare with.
+    """
+    if not (max(updates) < _MODEST_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN):
+        return False
+    first = statistics.median(updates[: max(1, len(updates) // 4)])
+    return vitals.keeps_its_pace and first > _MIN_SHARE_AT_FIRST * statistics.median(updates)
