@@ -30,23 +30,17 @@ class BroughtMonitors(NamedTuple):
     @property
     def reporters(self) -> tuple[Reporter, ...]:
         """The reporter of each monitor."""
-        gradients, dead_relus, activations, updates = self
-        return (
-            gradients._reporter, dead_relus._reporter, activations._reporter, updates._reporter
-        )  # fmt: skip
+        return tuple(monitor._reporter for monitor in self)
 
     @property
     def failed(self) -> tuple[bool, ...]:
         """For each monitor, whether it switched itself off."""
-        gradients, dead_relus, activations, updates = self
-        return (gradients.failed, dead_relus.failed, activations.failed, updates.failed)
+        return tuple(monitor.failed for monitor in self)
 
     def switch_off(self, ranks: Iterable[tuple[bool, ...]]) -> None:
         """Switch off, on this rank, each monitor that failed on any rank."""
-        gradients, dead_relus, activations, updates = self
-        gradients.failed, dead_relus.failed, activations.failed, updates.failed = (
-            any(failed) for failed in zip(*ranks, strict=True)
-        )
+        for monitor, failed in zip(self, zip(*ranks, strict=True), strict=True):
+            monitor.failed = any(failed)
 
     def end_batch(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -73,16 +67,9 @@ class BroughtMonitors(NamedTuple):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of the monitors."""
-        return {
-            "gradients": self.gradients.state_dict(),
-            "dead_relus": self.dead_relus.state_dict(),
-            "activations": self.activations.state_dict(),
-            "updates": self.updates.state_dict(),
-        }
+        return {name: monitor.state_dict() for name, monitor in self._asdict().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state with the next fit."""
-        self.gradients.load_state_dict(state_dict["gradients"])
-        self.dead_relus.load_state_dict(state_dict["dead_relus"])
-        self.activations.load_state_dict(state_dict["activations"])
-        self.updates.load_state_dict(state_dict["updates"])
+        for name, monitor in self._asdict().items():
+            monitor.load_state_dict(state_dict[name])

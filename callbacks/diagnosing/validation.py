@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,12 @@ _MAX_RATIO_OF_ITSELF = 1.5
 _MAX_RATIO_OF_ITSELF_UNNAMED = 1.25
 _MAX_RATIO_OF_THE_SAME = 1.02
 _CHECKS_TO_KNOW_IT = 3
+# What a checkpoint holds.
+_LASTING = (
+    "losses", "name", "scores", "training_losses", "epochs", "ranks", "decides", "are_accuracies",
+    "training_score", "_batches", "_mean_before", "_is_refused", "_is_settled", "_held",
+    "_strangers",
+)  # fmt: skip
 # Loss of a validation check, mean training loss since the previous one, and epoch.
 _Figures = tuple[float, float, int]
 
@@ -122,7 +129,7 @@ class ValidationCurve:
         self._converts = True
         # Candidates for the loss under names that say nothing, and names that were ruled out.
         self._held: dict[str, list[_Figures]] = {}
-        self._strangers: set[str] = set()
+        self._strangers: list[str] = []
 
     @property
     def _curves(self) -> tuple[list[Any], ...]:
@@ -250,7 +257,7 @@ class ValidationCurve:
         if told.counterpart is None:
             return []  # The mean of a first epoch is only available at the second check.
         if not _are_alike(told.counterpart, recent, times, self._mean_before):
-            self._strangers.add(told.name)
+            self._strangers.append(told.name)
             return []
         held = [*self._held.pop(told.name, []), check]
         if len(held) < _CHECKS_TO_KNOW_IT:
@@ -282,39 +289,12 @@ class ValidationCurve:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the curves."""
-        return {
-            "losses": list(self.losses),
-            "name": self.name,
-            "scores": list(self.scores),
-            "training_losses": list(self.training_losses),
-            "epochs": list(self.epochs),
-            "batches": self._batches,
-            "mean_before": self._mean_before,
-            "refused": self._is_refused,
-            "settled": self._is_settled,
-            "held": {name: list(checks) for name, checks in self._held.items()},
-            "strangers": sorted(self._strangers),
-            "ranks": self.ranks,
-            "decides": self.decides,
-            "are_accuracies": self.are_accuracies,
-            "training_score": self.training_score,
-        }
+        return {name: deepcopy(getattr(self, name)) for name in _LASTING}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
-        self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
-        self.name = state_dict.get("name", "")
-        self.training_losses = list(state_dict["training_losses"])
-        self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
-        self._mean_before = state_dict.get("mean_before", NAN)
-        self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
-        self.decides = state_dict["decides"]
-        self.are_accuracies = state_dict.get("are_accuracies", False)
-        self._is_settled = state_dict.get("settled", False)
-        self.training_score = state_dict.get("training_score", NAN)
-        held = state_dict.get("held", {}).items()
-        self._held = {name: [tuple(check) for check in checks] for name, checks in held}
-        self._strangers = set(state_dict.get("strangers", ()))
+        for name in _LASTING:
+            setattr(self, name, deepcopy(state_dict[name]))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
