@@ -35,6 +35,7 @@ from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import RULES, symptom_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
 from torchvitals.callbacks.diagnosing.vital_signs import loss_signs, signs, validation_signs, vitals
+from torchvitals.callbacks.diagnosing.vital_signs.levels import Gain, UpdateRatio
 
 sys.path.append(str(Path(__file__).parents[1]))
 from timing import machine
@@ -54,7 +55,8 @@ def files_of(rule: ModuleType) -> list[ModuleType]:
 
 
 RULE_OF = {file: rule for rule in RULES for file in files_of(rule)}
-MODULES = (*RULE_OF, vitals, loss_signs, validation_signs, signs, history)
+# And two classes, whose levels several rules share.
+MODULES = (*RULE_OF, vitals, loss_signs, validation_signs, signs, history, Gain, UpdateRatio)
 
 
 class Move(NamedTuple):
@@ -93,14 +95,14 @@ def both_ways(value: float) -> list[float]:
     return [value / FACTOR, value * FACTOR]
 
 
-def _title(module: ModuleType) -> str:
+def _title(module: ModuleType | type) -> str:
     """Its name; for a file of a rule's folder, after that of the folder."""
     _, _, name = module.__name__.partition(".rules.")
-    return name or module.__name__.rsplit(".", 1)[1]
+    return name or module.__name__.rpartition(".")[2]
 
 
 @contextmanager
-def moved(module: ModuleType, move: Move) -> Iterator[None]:
+def moved(module: ModuleType | type, move: Move) -> Iterator[None]:
     setattr(module, move.name, move.moved)
     try:
         yield
@@ -136,9 +138,11 @@ class Judged:
 
     def with_moved(self, move: Move) -> str:
         """The verdict with one threshold moved."""
-        module = {_title(each): each for each in (*RULES, *MODULES)}[move.module]
+        rules = {_title(rule): rule for rule in RULES}
         if move.name == REPORTS:
-            return self._verdict({**self.findings, module: self._after(module, int(move.moved))})
+            rule = rules[move.module]
+            return self._verdict({**self.findings, rule: self._after(rule, int(move.moved))})
+        module = {_title(each): each for each in MODULES}[move.module]
         with moved(module, move):
             if module is history:
                 return self._verdict(self.findings)

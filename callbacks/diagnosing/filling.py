@@ -7,7 +7,6 @@ import torch
 from ..activation_monitor import ActivationMonitor
 from ..dead_relu_monitor import DeadReLUMonitor
 from ..gradient_norm_monitor import GradientNormMonitor
-from ..monitoring.recording.record import Record
 from ..update_ratio_monitor import UpdateRatioMonitor
 from .brought_monitors import BroughtMonitors
 from .validation import ValidationCurve
@@ -26,11 +25,15 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
         monitors: The doctor's monitors.
         validation: All validation checks so far.
     """
-    _fill_gradients(vitals, monitors.gradients)
-    _fill_updates(vitals, monitors.updates)
-    _fill_activations(vitals, monitors.activations)
-    vitals.dead = _record(monitors.dead_relus, "dead_relu")
-    vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
+    if not monitors.gradients.failed:
+        _fill_gradients(vitals, monitors.gradients)
+    if not monitors.updates.failed:
+        _fill_updates(vitals, monitors.updates)
+    if not monitors.activations.failed:
+        _fill_activations(vitals, monitors.activations)
+    if not monitors.dead_relus.failed:
+        vitals.dead = monitors.dead_relus._reporter.records["dead_relu"]
+        vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
     # The right one among the samples of a batch is harder to find in a larger batch.
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_name, vitals.validation_scores = validation.name, validation.scores
@@ -44,43 +47,32 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
 
 
 def _fill_gradients(vitals: Vitals, monitor: GradientNormMonitor) -> None:
-    vitals.gradients = _record(monitor, "grad_norm")
-    known = monitor.steps and not monitor.failed
-    vitals.gradient_profile = monitor.profile if known else {}
-    vitals.total_gradients = monitor._reporter.summary.of("grad_norm/total") if known else []
+    vitals.gradients = monitor._reporter.records["grad_norm"]
+    vitals.gradient_profile = monitor.profile if monitor.steps else {}
+    vitals.total_gradients = monitor._reporter.summary.of("grad_norm/total")
 
 
 def _fill_updates(vitals: Vitals, monitor: UpdateRatioMonitor) -> None:
-    vitals.updates = _record(monitor, "update_ratio")
-    totals = monitor._reporter.summary.of("update_ratio/total")
-    vitals.total_updates = [] if monitor.failed else totals
-    vitals.growth = math.nan if monitor.failed else monitor.growth
-    vitals.unmoved = [] if monitor.failed else monitor.unmoved
+    vitals.updates = monitor._reporter.records["update_ratio"]
+    vitals.total_updates = monitor._reporter.summary.of("update_ratio/total")
+    vitals.growth, vitals.unmoved = monitor.growth, monitor.unmoved
 
 
 def _fill_activations(vitals: Vitals, monitor: ActivationMonitor) -> None:
-    vitals.saturated = _record(monitor, "saturated")
-    vitals.dormant = _record(monitor, "dormant")
-    vitals.drift = _record(monitor, "drift")
-    vitals.variances = _record(monitor, "activation_variance")
+    records = monitor._reporter.records
+    vitals.saturated, vitals.dormant = records["saturated"], records["dormant"]
+    vitals.drift, vitals.variances = records["drift"], records["activation_variance"]
     vitals.last_activation_is_output = not monitor._observer.ends_in_layer
 
 
 def _count_mute(vitals: Vitals, monitor: DeadReLUMonitor) -> int:
     means = torch.tensor(vitals.target_means, dtype=torch.float64)
-    if monitor.failed or not monitor.dead_units or vitals.objective.output != "relu":
+    if not monitor.dead_units or vitals.objective.output != "relu":
         return 0
     dead = next(reversed(monitor.dead_units.values())).cpu()
     if dead.shape != means.shape:
         return 0
     return int((dead & (means > _MIN_SHARE_OF_MEAN_TARGET * means.abs().mean())).sum())
-
-
-def _record(
-    monitor: GradientNormMonitor | DeadReLUMonitor | ActivationMonitor | UpdateRatioMonitor,
-    quantity: str,
-) -> Record:
-    return Record() if monitor.failed else monitor._reporter.records[quantity]
 
 
 def _not_finite(variances: dict[str, float], gradients: dict[str, float]) -> str | None:

@@ -50,14 +50,9 @@ def find_losses(names: Iterable[str]) -> list[str]:
     return sorted((name for name in names if "loss" in name.lower()), key=lambda n: not is_plain(n))
 
 
-def find_other_loss(names: Iterable[str]) -> str:
-    """Return the first loss by another name; empty if there is none."""
-    return next((n for n in names if words_of(n) & set(OTHER_LOSSES)), "")
-
-
-def find_error(names: Iterable[str]) -> str:
-    """Return the first mean error of a regression; empty if there is none."""
-    return next((name for name in names if error_in(name)), "")
+def is_other_loss(name: str) -> bool:
+    """Whether a name is that of a loss by another name."""
+    return not words_of(name).isdisjoint(OTHER_LOSSES)
 
 
 def error_in(name: str) -> str:
@@ -66,22 +61,16 @@ def error_in(name: str) -> str:
     return next((kind for kind, known in _ERRORS.items() if words in known), "")
 
 
-def find_bare(names: Iterable[str]) -> str:
-    """Return the first bare name; empty if there is none."""
-    return next((name for name in names if is_bare(name)), "")
-
-
-def find_score(names: Iterable[str]) -> str:
-    """Return the first score; empty if there is none."""
-    return next((name for name in names if is_accuracy(name) or _has(name, _OTHER_SCORE)), "")
+def is_score(name: str) -> bool:
+    """Whether a name is that of a score of which larger values are better."""
+    return is_accuracy(name) or _has(name, _OTHER_SCORE)
 
 
 def is_unknown(name: str) -> bool:
     """Whether a name says more than validation, but neither loss, error nor score."""
-    score = is_accuracy(name) or is_ranking(name) or is_decision(name) or _has(name, _OTHER_SCORE)
+    score = is_score(name) or is_ranking(name) or is_decision(name)
     error = _is_error(name) or bool(error_in(name))
-    named = error or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
-    return not named and "loss" not in name.lower()
+    return not (error or score or is_bare(name) or is_other_loss(name) or "loss" in name.lower())
 
 
 def is_plain(name: str) -> bool:

@@ -37,11 +37,11 @@ class NamedMetrics:
             return name
         return next((other for other in names if other.startswith(f"{name}/dataloader_idx_")), "")
 
-    def read(self, trainer: Trainer) -> tuple[str, ...] | None:
-        """Return the names of all logged metrics; None if the user has named none."""
-        return tuple(trainer.callback_metrics) if self.is_given else None
+    def read(self, trainer: Trainer) -> tuple[str, ...]:
+        """Return the names of all logged metrics; none if the user has named none."""
+        return tuple(trainer.callback_metrics) if self.is_given else ()
 
-    def demand(self, ranks: Sequence[tuple[str, ...] | None]) -> None:
+    def demand(self, ranks: Sequence[tuple[str, ...]]) -> None:
         """Refuse a name in the sanity check that looks like a misspelling of a logged one.
 
         Any other missing name only brings a warning: a module may log more later.
@@ -52,7 +52,7 @@ class NamedMetrics:
         Raises:
             ValueError: If a name looks like a misspelling.
         """
-        names = _join(ranks) or []
+        names = _join(ranks)
         for argument, complaint in self._complaints(names).items() if names else ():
             if not get_close_matches(self._given[argument], names, 1, _MIN_SCORE_OF_CLOSE_NAMES):
                 self._warn(argument, complaint)
@@ -62,14 +62,13 @@ class NamedMetrics:
                 "`Trainer(num_sanity_val_steps=0)`."
             )
 
-    def warn(self, ranks: Sequence[tuple[str, ...] | None]) -> None:
+    def warn(self, ranks: Sequence[tuple[str, ...]]) -> None:
         """Warn once about each name that no rank has logged.
 
         Args:
             ranks: What each rank has read.
         """
-        names = _join(ranks)
-        for argument, complaint in self._complaints(names).items() if names is not None else ():
+        for argument, complaint in self._complaints(_join(ranks)).items():
             self._warn(argument, complaint)
 
     def _warn(self, argument: str, complaint: str) -> None:
@@ -86,7 +85,6 @@ class NamedMetrics:
         }
 
 
-def _join(ranks: Sequence[tuple[str, ...] | None]) -> list[str] | None:
-    """Return the names on any rank; None if the user has named none."""
-    known = [names for names in ranks if names is not None]
-    return list(dict.fromkeys(chain(*known))) if known else None
+def _join(ranks: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the names on any rank."""
+    return list(dict.fromkeys(chain(*ranks)))

@@ -1,7 +1,7 @@
 """The loss and score of each validation check."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,14 @@ from .metric_names import (
     OTHER_LOSSES,
     counterparts,
     error_in,
-    find_bare,
-    find_error,
     find_losses,
-    find_other_loss,
-    find_score,
     is_accuracy,
     is_bare,
     is_decision,
+    is_other_loss,
     is_plain,
     is_ranking,
+    is_score,
     is_unknown,
     says_validation,
     words_of,
@@ -63,7 +61,7 @@ class Check:
         counterpart: Value logged in training under that name; None if there is none.
         ranks: See `ValidationCurve`.
         decides: Likewise.
-        logged: Names of all metrics; None if the user has named none.
+        logged: Names of all metrics; none if the user has named none.
         training_score: Value logged in training under the score's name; None if there is none.
         rivals: If the name may refer to a part of the loss, each candidate for the loss itself:
             name, value, and value logged in training under that name.
@@ -77,7 +75,7 @@ class Check:
     counterpart: float | None = None
     ranks: bool = False
     decides: bool = False
-    logged: tuple[str, ...] | None = None
+    logged: tuple[str, ...] = ()
     training_score: float | None = None
     rivals: tuple[tuple[str, float, float], ...] = ()
 
@@ -131,10 +129,6 @@ class ValidationCurve:
         self._held: dict[str, list[_Figures]] = {}
         self._strangers: list[str] = []
 
-    @property
-    def _curves(self) -> tuple[list[Any], ...]:
-        return self.losses, self.training_losses, self.epochs
-
     def read(self, trainer: Trainer) -> Check:
         """Return this rank's loss and score as they were logged; None for what was not.
 
@@ -146,7 +140,7 @@ class ValidationCurve:
         own = _of_validation(trainer)
         name, is_guessed = self._find_loss(metrics, own)
         score_name = self.named.find("validation_score", metrics)
-        names = (name, find_score(own) if score_name is None else score_name)
+        names = (name, _first(is_score, own) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         compares = is_guessed and not self._is_error(name)
         counterpart = _in_training(name, metrics, own) if compares else None
@@ -168,13 +162,13 @@ class ValidationCurve:
         said = find_losses(filter(says_validation, own))
         if said:
             return said[0], False
-        called = find_losses(own)
-        found, error = called[0] if called else find_other_loss(own), find_error(own)
+        found = next(iter(find_losses(own)), "") or _first(is_other_loss, own)
+        error = _first(error_in, own)
         if found or (error and self._converts):
             return found or error, True
         unknown = (n for n in own if is_unknown(n) and n not in self._strangers)
         twins = (n for n in unknown if _in_training(n, logged, own) is not None)
-        return find_bare(own) or next(twins, error), True
+        return _first(is_bare, own) or next(twins, error), True
 
     def _rivals(
         self, name: str, logged: Mapping[str, Any], own: Sequence[str]
@@ -226,8 +220,9 @@ class ValidationCurve:
             check = (loss, sum(recent) / len(recent), epoch)
             for known in self._made_sure_of(told, check, recent, kind, chosen is not None):
                 self.name = self.name or told.name
-                for curve, value in zip(self._curves, known, strict=True):
-                    curve.append(value)
+                self.losses.append(known[0])
+                self.training_losses.append(known[1])
+                self.epochs.append(known[2])
         if score is not None:
             self.scores.append(score)
         if recent:
@@ -295,6 +290,11 @@ class ValidationCurve:
         """Continue from a saved state."""
         for name in _LASTING:
             setattr(self, name, deepcopy(state_dict[name]))
+
+
+def _first(matches: Callable[[str], object], names: Iterable[str]) -> str:
+    """Return the first name that matches; empty if there is none."""
+    return next(filter(matches, names), "")
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

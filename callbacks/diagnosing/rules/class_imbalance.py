@@ -9,6 +9,7 @@ import statistics
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import RECENT_CHECKS, Gain
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_TO_BE_RARE = 10.0  # Of the largest class's samples to its own (SageMaker Debugger).
@@ -21,16 +22,12 @@ _MAX_SHARE_PREDICTED_LATE = 0.55
 _FEW_CLASSES = 20
 _VERY_FEW_CLASSES = 5
 _MIN_SHARE_OF_LARGEST_CLASS = 0.5
-_HARDLY_ANY_GAIN = 0.1
-_LITTLE_GAIN = 0.25
-_GOOD_GAIN = 0.5
+_MODEST_GAIN = 0.25
 _MAX_GAIN_WITH_RARE_MISSED = 0.65
 _LATE_SHARE_OF_STEPS = 0.8
 _SHARE_TO_LEARN_THE_RARE = 2 / 3  # Of the planned steps.
 _STEPS_TO_LEARN_THE_RARE = 1_000
-_RECENT_CHECKS = 3
 _MIN_GAP_OF_ACCURACIES = 0.25
-_MIN_GAIN_OF_TRAINING = 0.25
 _MIN_RATIO_TO_CONSTANT_LOSS = 3.0
 _BY_SAMPLE = (
     Remedy("Sample all classes equally often.", "ImageDataModule(balanced=True)"),
@@ -48,13 +45,9 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         return False
     if not vitals.has_learned and max(counts) < _MIN_SHARE_OF_LARGEST_CLASS * sum(counts):
         return False  # It cannot tell the frequent ones apart, either.
-    learns = vitals.is_falling or vitals.labels_samples
-    if (
-        learns
-        and vitals.gain > _LITTLE_GAIN
-        and vitals.step
-        < min(_SHARE_TO_LEARN_THE_RARE * vitals.planned_steps, _STEPS_TO_LEARN_THE_RARE)
-    ):
+    enough = min(_SHARE_TO_LEARN_THE_RARE * vitals.planned_steps, _STEPS_TO_LEARN_THE_RARE)
+    learns = vitals.gain > _MODEST_GAIN and (vitals.is_falling or vitals.labels_samples)
+    if learns and vitals.step < enough:
         return False  # Rare classes are learned last.
     if _is_seldom_likeliest(vitals, len(counts)):
         return False
@@ -70,18 +63,18 @@ def _is_seldom_likeliest(vitals: Vitals, classes: int) -> bool:
         # A rare event, such as a click, is seldom likelier than not, and a model of it may be good
         # all the same, unless it is to decide.
         decides = vitals.wants_decisions or _knows_when_it_is(vitals)
-        knows = _knows(vitals) > _HARDLY_ANY_GAIN and not decides
+        knows = _knows(vitals) > Gain.HARDLY_ANY and not decides
         return is_binary and (knows or (vitals.wants_order and vitals.has_learned))
     # Rare words are never the likeliest, not even in a good language model. Some rare pixels of
     # a mask are.
     asked = classes <= _VERY_FEW_CLASSES and vitals.wants_decisions
-    good = vitals.gain > (_GOOD_GAIN if asked else _LITTLE_GAIN)
+    good = vitals.gain > (Gain.GOOD if asked else _MODEST_GAIN)
     return not is_binary and (good or classes > _FEW_CLASSES)
 
 
 def _knows_when_it_is(vitals: Vitals) -> bool:
     """Whether so much is known of a rare event in the end that it is likelier than not at times."""
-    return _is_late(vitals) and vitals.gain > _LITTLE_GAIN
+    return _is_late(vitals) and vitals.gain > _MODEST_GAIN
 
 
 def _is_late(vitals: Vitals) -> bool:
@@ -90,16 +83,13 @@ def _is_late(vitals: Vitals) -> bool:
 
 def _least_share_predicted(vitals: Vitals, classes: int) -> float:
     """Return the share of the expected predictions below which a class is hardly predicted."""
-    if classes <= _VERY_FEW_CLASSES and vitals.wants_decisions and vitals.labels_samples:
+    if not vitals.labels_samples:
+        return _MAX_SHARE_PREDICTED  # Of a heat map's few peaks, fewer are likelier than not.
+    if classes <= _VERY_FEW_CLASSES and vitals.wants_decisions:
         # With one error in ten, half of the rare class is missed; it is learned last.
-        return (
-            _MAX_SHARE_PREDICTED_LATE
-            if _is_late(vitals) and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
-            else _MAX_SHARE_PREDICTED_IF_ASKED
-        )
-    is_binary = vitals.objective.task == "binary"
-    # Of a heat map's few peaks, fewer are likelier than not.
-    known = is_binary and vitals.labels_samples and _knows_when_it_is(vitals)
+        misses = _is_late(vitals) and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
+        return _MAX_SHARE_PREDICTED_LATE if misses else _MAX_SHARE_PREDICTED_IF_ASKED
+    known = vitals.objective.task == "binary" and _knows_when_it_is(vitals)
     return _MAX_SHARE_PREDICTED_IF_ASKED if known else _MAX_SHARE_PREDICTED
 
 
@@ -110,15 +100,11 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
     """
     if not vitals.had_a_long_chance or not vitals.labels_samples or vitals.evaluates_late:
         return False
-    scores = vitals.validation_scores[-_RECENT_CHECKS:]
-    if vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS:
+    scores = vitals.validation_scores[-RECENT_CHECKS:]
+    if vitals.scores_are_accuracies and len(scores) == RECENT_CHECKS:
         return max(scores) < vitals.confirmed_training_accuracy - _MIN_GAP_OF_ACCURACIES
-    checks, usual = vitals.validation_losses[-_RECENT_CHECKS:], vitals.objective.usual_loss
-    if (
-        len(checks) < _RECENT_CHECKS
-        or vitals.has_other_terms
-        or not vitals.gain > _MIN_GAIN_OF_TRAINING
-    ):
+    checks, usual = vitals.validation_losses[-RECENT_CHECKS:], vitals.objective.usual_loss
+    if len(checks) < RECENT_CHECKS or vitals.has_other_terms or not vitals.gain > _MODEST_GAIN:
         return False
     return min(checks) > max(_MIN_RATIO_TO_CONSTANT_LOSS * vitals.objective.constant_loss, usual)
 
@@ -161,7 +147,7 @@ def _of_labels(vitals: Vitals) -> Finding | None:
         "positives": objective.positives, "predicted_positives": objective.predicted_positives
     }  # fmt: skip
     # Where something was learned, no layer keeps the network from the rest.
-    is_root = vitals.gain > _HARDLY_ANY_GAIN
+    is_root = vitals.gain > Gain.HARDLY_ANY
     return Finding("warning", evidence, figures, remedies, reports=3, is_root=is_root)
 
 
@@ -180,9 +166,10 @@ def _of_classes(vitals: Vitals) -> Finding | None:
     severity: Severity = "warning" if hurts else "info"
     if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
         return None  # Words differ in frequency by nature.
+    are_rare = "the rare class is" if len(rare) == 1 else f"{len(rare)} rare classes are"
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times as many samples as the "
-        f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of the "
+        f"smallest; {are_rare} {share:.1%} of the data and {said_share:.1%} of the "
         "predictions."
     )
     by_weight = "class_weights=data.class_weights"
@@ -192,7 +179,3 @@ def _of_classes(vitals: Vitals) -> Finding | None:
     remedies = (Remedy("Weight the classes in the loss.", by_weight), *by_sample)
     figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
     return Finding(severity, evidence, figures, remedies)
-
-
-def _named(rare: int) -> str:
-    return "the rare class is" if rare == 1 else f"{rare} rare classes are"

@@ -13,6 +13,7 @@ import statistics
 from ...remedy import Remedy
 from ..rounding import in_two_digits
 from ..symptom import Finding
+from ..vital_signs.levels import RECENT_CHECKS, Gain
 from ..vital_signs.vitals import Vitals
 
 _EXTREME_SHIFT_IN_DEVIATIONS = 1.0  # There is no published threshold.
@@ -25,7 +26,6 @@ _EXTREME_DRIFT_IN_DEVIATIONS = 2.0
 _EPOCHS_TO_KNOW_THE_DATA = 4
 _MIN_RATIO_OF_LOSSES = 1.5
 _MIN_RISE_SHARE = 0.05
-_RECENT_CHECKS = 3
 _MIN_SPREAD_OVER_CHANCE = 2.5
 _MIN_SPREAD_OF_A_FEATURE = 1.0
 _SHUFFLE = Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)")
@@ -38,7 +38,7 @@ def examine(vitals: Vitals) -> Finding | None:
 
 def _of_inputs(vitals: Vitals) -> Finding | None:
     inputs, samples = vitals.inputs, _samples(vitals)
-    if inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2 or vitals.gain > 0.5:
+    if inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2 or vitals.gain > Gain.GOOD:
         return None
     # With few samples, the means differ by chance alone.
     if not inputs.batch_spread > _EXTREME_SHIFT_IN_DEVIATIONS * math.sqrt(1 + 1 / (samples - 1)):
@@ -60,7 +60,7 @@ def _of_inputs(vitals: Vitals) -> Finding | None:
 def _in_order(vitals: Vitals) -> Finding | None:
     """Find batches that follow an order of the data, and a validation loss that pays for it."""
     inputs, samples = vitals.inputs, min(_samples(vitals), vitals.batch_size)
-    recent = vitals.checked_losses[-_RECENT_CHECKS:]
+    recent = vitals.checked_losses[-RECENT_CHECKS:]
     if vitals.shuffled or inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2:
         return None
     chance = 1 / math.sqrt(samples - 1)
@@ -69,7 +69,7 @@ def _in_order(vitals: Vitals) -> Finding | None:
     spread = inputs.feature_spread if one else inputs.batch_spread
     if not (inputs.is_data and spread > _MIN_SPREAD_OVER_CHANCE * chance):
         return None
-    if len(recent) < _RECENT_CHECKS or not vitals.had_a_long_chance:
+    if len(recent) < RECENT_CHECKS or not vitals.had_a_long_chance:
         return None
     if not all(check > _MIN_RATIO_OF_LOSSES * loss > 0 for check, loss in recent):
         return None
@@ -107,8 +107,8 @@ def _over_time(vitals: Vitals) -> Finding | None:
     # What was learned on earlier inputs is lost on later ones.
     lost = vitals.recent_loss > _MIN_RATIO_OF_LOSSES * min(curve) > 0
     lost &= vitals.recent_loss - min(curve) > _MIN_RISE_SHARE * vitals.whole_scale
-    lost_on_others = len(checks) > _RECENT_CHECKS and (
-        min(checks[-_RECENT_CHECKS:]) > _MIN_RATIO_OF_LOSSES * min(checks)
+    lost_on_others = len(checks) > RECENT_CHECKS and (
+        min(checks[-RECENT_CHECKS:]) > _MIN_RATIO_OF_LOSSES * min(checks)
     )
     if not (changed or lost or (lost_on_others and vitals.is_rising)):
         return None
@@ -134,24 +134,20 @@ def _over_time(vitals: Vitals) -> Finding | None:
 def _of_layers(vitals: Vitals) -> Finding | None:
     if len(vitals.drift.steps) < _RECENT_REPORTS or vitals.is_well or vitals.is_falling:
         return None
-    extreme = {}
+    usual = {}
     for site, drifts in vitals.drift.history.items():
-        recent = [drift for drift in drifts[-_RECENT_REPORTS:] if drift == drift]
-        if (
-            len(recent) >= _RECENT_REPORTS - 1
-            and statistics.median(recent) > _EXTREME_SHIFT_IN_DEVIATIONS
-        ):
-            extreme[site] = statistics.median(recent)
-    if not extreme:
+        known = [drift for drift in drifts[-_RECENT_REPORTS:] if drift == drift]
+        usual[site] = statistics.median(known) if len(known) >= _RECENT_REPORTS - 1 else 0.0
+    site = max(usual, key=usual.__getitem__, default="")
+    if not usual.get(site, 0.0) > _EXTREME_SHIFT_IN_DEVIATIONS:
         return None
-    site = max(extreme, key=extreme.__getitem__)
     evidence = (
-        f"The mean activations of {site} shift by {in_two_digits(extreme[site])} standard "
+        f"The mean activations of {site} shift by {in_two_digits(usual[site])} standard "
         "deviations from one report to the next."
     )
     remedies = (
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
     )
-    figures = {"drift": extreme[site]}
+    figures = {"drift": usual[site]}
     return Finding("info", evidence, figures, remedies, site)

@@ -13,15 +13,14 @@ import math
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.vitals import Vitals
 
 _MAX_SHARE_DEAD = 0.5  # SageMaker Debugger.
 _MIN_SHARE_OF_UNITS_LEFT = 0.2
 _MAX_GAIN_OF_NOTHING_LEARNED = 0.05
 _SHARE_OF_ALMOST_ALL_UNITS = 0.9
-_GOOD_GAIN = 0.5
 _MIN_FALL_IF_CUT = 0.1
-_GOOD_GAIN_WITH_FEW_UNITS = 0.7
 
 
 def examine(vitals: Vitals) -> Finding | None:
@@ -32,9 +31,7 @@ def examine(vitals: Vitals) -> Finding | None:
     if not dead:
         return None
     # The first layer that is entirely dead makes later ones dead, too.
-    site = next((s for s, share in dead.items() if share == 1.0), None) or max(
-        dead, key=dead.__getitem__
-    )
+    site = max(dead, key=dead.__getitem__)
     share, total = dead[site], len(vitals.dead.last)
     evidence = f"{share:.0%} of the units of {site} are dead: no observed input activates them."
     if len(dead) > 1:
@@ -61,7 +58,7 @@ def _is_cut(vitals: Vitals) -> bool:
     return 2 * sum(size == 0 for size in sizes) > len(sizes) > 1
 
 
-def _of_outputs(vitals: Vitals) -> Finding | None:
+def _of_outputs(vitals: Vitals) -> Finding:
     """Report dead outputs, of which each one counts."""
     mute, outputs = vitals.mute_outputs, len(vitals.target_means)
     site = next(reversed(vitals.dead.last), None)
@@ -78,7 +75,7 @@ def _of_outputs(vitals: Vitals) -> Finding | None:
 
 
 def _severity(vitals: Vitals, share: float) -> Severity:
-    good = _GOOD_GAIN_WITH_FEW_UNITS if share > _SHARE_OF_ALMOST_ALL_UNITS else _GOOD_GAIN
+    good = Gain.VERY_GOOD if share > _SHARE_OF_ALMOST_ALL_UNITS else Gain.GOOD
     known = not math.isnan(vitals.gain) and vitals.one_loss
     learns = vitals.gain > good if known else vitals.is_well
     # With no constant prediction to compare with, a fall may be due to the last layer alone; with

@@ -8,13 +8,13 @@ units that hardly respond to any input, as radial basis functions far from their
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.vitals import Vitals
 
 _MAX_SHARE_OF_UNITS = 0.5  # That are dormant, dead or idle.
 _SHARE_OF_ALMOST_ALL_UNITS = 0.9
 _MIN_GROWTH_OF_SHARE = 0.2
 _RECENT_REPORTS = 5
-_MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> Finding | None:
@@ -78,7 +78,7 @@ def _dormant(vitals: Vitals) -> Finding | None:
     # Without a known loss, nothing shows that it does harm.
     learns = vitals.is_well or vitals.has_learned_to_contrast
     suffers = bool(vitals.losses) and not learns
-    pays = suffers or (few and vitals.gain < 0.5)
+    pays = suffers or (few and vitals.gain < Gain.GOOD)
     # Units that recover did no harm: large first steps make many dormant for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
     grew = last - first > _MIN_GROWTH_OF_SHARE
@@ -109,7 +109,7 @@ def _idle(vitals: Vitals) -> Finding | None:
     if shut or not layers or not vitals.had_a_long_chance:
         return None
     worst = max(layers, key=lambda layer: layer.idle_share)
-    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
+    severity: Severity = "info" if vitals.gain > Gain.HARMLESS else "warning"
     evidence = f"{worst.idle_share:.0%} of the units of {worst.name} never got a gradient."
     remedies = (
         Remedy(

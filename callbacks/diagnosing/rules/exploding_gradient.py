@@ -13,6 +13,7 @@ from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..rounding import as_multiple
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_OF_GROWTH = 100.0
@@ -22,9 +23,8 @@ _MIN_GAIN_OF_STATES = 1.05
 _MIN_RATIO_AT_ONCE = 1e4
 _FIRST_NORMS = 5
 _FEW_LAYERS = 3
-_MIN_RATIO_WITHOUT_LAST_LAYER = 30.0
+_MIN_RATIO_WITHOUT_LAST = 30.0
 _MIN_STEPS_UNCLEARED = 4
-_MIN_HARMLESS_GAIN = 0.9
 
 
 def examine(vitals: Vitals) -> Finding | None:
@@ -49,7 +49,7 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
     )
 
 
-def _uncleared(vitals: Vitals) -> Finding | None:
+def _uncleared(vitals: Vitals) -> Finding:
     """Report steps along the sum of all gradients so far, even where training goes well for now."""
     evidence = (
         f"Gradients were not zeroed between {vitals.uncleared + 1} consecutive steps: each step "
@@ -57,7 +57,7 @@ def _uncleared(vitals: Vitals) -> Finding | None:
     )
     remedies = (Remedy("Zero the gradients before each backward pass.", "optimizer.zero_grad()"),)
     figures = {"steps": float(vitals.uncleared)}
-    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "critical"
+    severity: Severity = "info" if vitals.gain > Gain.EXCELLENT else "critical"
     return Finding(severity, evidence, figures, remedies, reports=1, is_root=True)
 
 
@@ -81,7 +81,7 @@ def _through_states(vitals: Vitals) -> Finding | None:
     if len(totals) < 2 or not gain > _MIN_GAIN_OF_STATES or not totals[0] > 0:
         return None
     highest = max(totals[:_FIRST_NORMS])
-    if not highest > _MIN_RATIO_AT_ONCE * totals[0] or vitals.gain > _MIN_HARMLESS_GAIN:
+    if not highest > _MIN_RATIO_AT_ONCE * totals[0] or vitals.gain > Gain.EXCELLENT:
         return None
     evidence = (
         f"Recurrent weights multiply the state by about {gain:.2g} at each time step, and the "
@@ -105,10 +105,7 @@ def _through_layers(vitals: Vitals) -> Finding | None:
         return None
     layers, values = list(profile), list(profile.values())
     # One of several heads may have a loss that is small compared with another's.
-    if (
-        len(values) > _FEW_LAYERS
-        and exploding_from(values[:-1], _MIN_RATIO_WITHOUT_LAST_LAYER) is None
-    ):
+    if len(values) > _FEW_LAYERS and exploding_from(values[:-1], _MIN_RATIO_WITHOUT_LAST) is None:
         return None
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])

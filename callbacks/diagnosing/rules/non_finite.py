@@ -17,7 +17,7 @@ _RECENT_BATCHES = 100
 _MIN_BATCHES_LOST = 3
 _MIN_SHARE_LOST = 0.02
 _RECENT_CHECKS = 2
-_FILL = (
+_FILL: tuple[Remedy, ...] = (
     Remedy(
         "Find the samples with NaN or infinity, and impute or drop what is missing.",
         "assert torch.isfinite(x).all()",
@@ -45,14 +45,7 @@ def _for_good(vitals: Vitals) -> Finding | None:
     first = _lost_from(vitals)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
     layer = vitals.inputs.layer if gaps else vitals.not_finite_layer
-    remedies = (
-        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
-        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
-    )
-    measurements = {
-        "batch": float(first or 0),
-        "last_finite_loss": finite[0] if finite else math.nan,
-    }
+    figures = {"batch": float(first or 0), "last_finite_loss": finite[0] if finite else math.nan}
     if first is not None:
         before = f", and was {finite[0]:.4g} before" if finite else ""
         evidence = f"The loss is not finite from batch {first} on{before}."
@@ -60,15 +53,13 @@ def _for_good(vitals: Vitals) -> Finding | None:
         evidence = "Training was aborted." if gaps else "Gradients are not finite."
     if not gaps and layer:
         evidence += f" The first affected layer is {layer}."
-    grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
-    return Finding(
-        "critical",
-        evidence + gaps,
-        measurements,
-        _FILL if gaps else (*remedies, _FIND) if grew else (_FIND, *remedies),
-        layer or None,
-        reports=1,
+    shorter = (
+        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
+    grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
+    remedies = _FILL if gaps else (*shorter, _FIND) if grew else (_FIND, *shorter)
+    return Finding("critical", evidence + gaps, figures, remedies, layer or None, reports=1)
 
 
 def _now_and_then(vitals: Vitals) -> Finding | None:

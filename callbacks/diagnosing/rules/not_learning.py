@@ -16,9 +16,9 @@ import statistics
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.vitals import Vitals
 
-_GOOD_GAIN = 0.5
 _MIN_SIZE_OF_FAR_TARGETS = 10.0
 _MIN_SHARE_OF_SIZE_REACHED = 0.5
 _LEAST_USUAL_UPDATE_RATIO = 3e-4
@@ -41,7 +41,7 @@ def _crossed(vitals: Vitals) -> Finding | None:
         for name, (time, batch) in vitals.time_axes.items()
         if time == vitals.batch_size and 1 < batch != time and _by_sample(vitals, time, batch)
     }
-    if not mixed or vitals.gain > _GOOD_GAIN or not vitals.had_a_long_chance:
+    if not mixed or vitals.gain > Gain.GOOD or not vitals.had_a_long_chance:
         return None
     layer, (time, batch) = next(iter(mixed.items()))
     evidence = (
@@ -133,13 +133,9 @@ def _compared(loss: float, other: float, of: str) -> str:
 
 
 def _stuck(vitals: Vitals) -> Finding | None:
-    if (
-        not vitals.one_loss
-        or not vitals.had_a_long_chance_at_full_rate
-        or vitals.step < _FEWEST_STEPS
-        or vitals.has_learned
-        or vitals.falls_in_time
-    ):
+    if vitals.step < _FEWEST_STEPS or not vitals.had_a_long_chance_at_full_rate:
+        return None
+    if not vitals.one_loss or vitals.has_learned or vitals.falls_in_time:
         return None
     if not any(map(math.isfinite, vitals.losses[-5:])):
         return None  # All finite losses are older.

@@ -13,6 +13,7 @@ import statistics
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.signs import Objective
 from ..vital_signs.vitals import Vitals
 
@@ -26,7 +27,6 @@ _MAX_DISTANCE_FROM_ONE_LABEL = 0.05
 _MAX_DISTANCE_FROM_BOUND = 0.02
 _MIN_BATCHES_NEAR_BOUND = 8
 _MIN_MISS_IN_DEVIATIONS = 0.25
-_MIN_HARMLESS_GAIN = 0.9
 _Found = tuple[Severity, str, str]  # With evidence and advice.
 
 
@@ -113,7 +113,7 @@ def _beyond_bound(vitals: Vitals) -> _Found | None:
     objective = vitals.objective
     if objective.task != "regression" or objective.output in _BOUNDS:
         return None
-    if vitals.gain > _MIN_HARMLESS_GAIN or not vitals.had_a_long_chance:
+    if vitals.gain > Gain.EXCELLENT or not vitals.had_a_long_chance:
         return None
     if not objective.target_variance > 0:
         return None

@@ -17,13 +17,13 @@ from dataclasses import replace
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import RECENT_CHECKS
 from ..vital_signs.vitals import Vitals
 
 _MIN_RISE_SHARE_OF_BEST = 0.1  # Of the best validation loss.
 _MIN_RISE_SHARE_OF_CONSTANT = 0.1
 _MIN_RISE_SHARE_IF_UNKNOWN = 0.2  # Where the constant baseline is unknown.
 _MAX_RATIO_OF_FALLEN_LOSS = 0.9
-_RECENT_CHECKS = 3
 _RECENT_SHARE_OF_CHECKS = 0.2
 _MIN_CHECKS_IF_EVALUATED_LATE = 10
 _MIN_GAP_SHARE = 0.25  # Of the constant baseline.
@@ -56,7 +56,7 @@ def examine(vitals: Vitals) -> Finding | None:
 
 def _by_losses(vitals: Vitals) -> Finding | None:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if len(checks) <= _RECENT_CHECKS or not min(checks) > 0:
+    if len(checks) <= RECENT_CHECKS or not min(checks) > 0:
         return None
     return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
 
@@ -65,9 +65,9 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> Findin
     place, best = checks.index(min(checks)), vitals.best_check
     # While the loss keeps rising, older checks do not show where it is now.
     latest = statistics.median(
-        checks[-max(_RECENT_CHECKS, int(_RECENT_SHARE_OF_CHECKS * len(checks))) :]
+        checks[-max(RECENT_CHECKS, int(_RECENT_SHARE_OF_CHECKS * len(checks))) :]
     )
-    recent = min(latest, *checks[-_RECENT_CHECKS:])
+    recent = min(latest, *checks[-RECENT_CHECKS:])
     lost = recent / best - 1
     if vitals.objective.constant_loss > 0:
         of_all = (recent - best) / vitals.whole_scale
@@ -78,12 +78,12 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> Findin
         training[-1] < 0.7 * checks[-1]
         and training[-1] < _MAX_RATIO_OF_FALLEN_LOSS * training[place]
     )
-    if not (enough and apart and len(checks) - 1 - place >= _RECENT_CHECKS):
+    if not (enough and apart and len(checks) - 1 - place >= RECENT_CHECKS):
         return None
     above = f"{lost:.0%} above" if lost < 10 else f"{1 + lost:.3g} times"
     evidence = (
         f"The validation loss has been at least {above} its best, {best:.4g}, for "
-        f"{_RECENT_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
+        f"{RECENT_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
         f"{training[-1]:.4g}."
     )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
@@ -95,9 +95,9 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> Findin
 
 def _severity(vitals: Vitals) -> Severity:
     """Return ``"info"`` where only the loss rises, from overconfidence on a few samples."""
-    scores = vitals.validation_scores[-_RECENT_CHECKS:]
+    scores = vitals.validation_scores[-RECENT_CHECKS:]
     known = (
-        vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS and not vitals.is_imbalanced
+        vitals.scores_are_accuracies and len(scores) == RECENT_CHECKS and not vitals.is_imbalanced
     )
     told = vitals.training_accuracy if math.isfinite(vitals.training_accuracy) else 1.0
     return "info" if known and min(scores) > told - _MAX_GAP_OF_CLOSE_ACCURACIES else "warning"
@@ -107,12 +107,12 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     """Find training data that is memorised while much of validation is not learned at all."""
     if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
         return None
-    recent = vitals.checked_losses[-_RECENT_CHECKS:]
+    recent = vitals.checked_losses[-RECENT_CHECKS:]
     gap = min(check - loss for check, loss in recent)
     memorized = all(loss < _MAX_RATIO_MEMORIZED * check for check, loss in recent)
     # With label smoothing, a loss remains even then.
     memorized |= vitals.training_accuracy > _MIN_ACCURACY_MEMORIZED
-    stands = min(checks[-_RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-_RECENT_CHECKS])
+    stands = min(checks[-RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-RECENT_CHECKS])
     enough = _MIN_GAP_SHARE_WITH_ACCURACIES if vitals.scores_are_accuracies else _MIN_GAP_SHARE
     if not (gap > enough * vitals.whole_scale and memorized and stands):
         return None
@@ -129,9 +129,9 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
 def _by_scores(vitals: Vitals) -> Finding | None:
     """Find nearly all training data classified correctly, and for good far less of validation."""
     scores = vitals.validation_scores
-    if not vitals.scores_are_accuracies or len(scores) <= _RECENT_CHECKS or vitals.is_imbalanced:
+    if not vitals.scores_are_accuracies or len(scores) <= RECENT_CHECKS or vitals.is_imbalanced:
         return None
-    best, before = max(scores[-_RECENT_CHECKS:]), max(scores[:-_RECENT_CHECKS])
+    best, before = max(scores[-RECENT_CHECKS:]), max(scores[:-RECENT_CHECKS])
     told = vitals.confirmed_training_accuracy
     if (
         not told > max(_MIN_ACCURACY_IN_TRAINING, best + _MIN_GAP_OF_ACCURACIES)

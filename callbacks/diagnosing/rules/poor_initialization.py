@@ -13,22 +13,20 @@ import statistics
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding, worst
+from ..vital_signs.levels import Gain
 from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import LOUD, Vitals
 
 _MIN_RATIO_OF_VARIANCES = 1e4
 _MIN_RATIO_OF_VARIANCES_IF_WIDE = 1e2
 _MIN_RECURRENT_GAIN = 3.0
-_HARDLY_ANY_GAIN = 0.1
-_GOOD_GAIN = 0.5
-_MIN_HARMLESS_GAIN = 0.8
 _MIN_HARMLESS_LITTLE_GAIN = 0.02
 _EXTREME_DROPOUT = 0.8
 _RECENT_LOOKS = 3
 
 # Of the range of the first predictions to that of the targets.
 _MIN_RATIO_OF_RANGES = 3.0
-_MIN_RATIO_OF_RANGES_IF_LOUD = 10.0
+_MIN_RATIO_IF_LOUD = 10.0
 _ABSURD_RATIO_OF_RANGES = 1e3
 
 
@@ -53,7 +51,7 @@ def _first_loss(vitals: Vitals) -> Finding | None:
     usual = objective.usual_loss
     # A network that was trained for something else begins with confident errors.
     little = objective.task == "binary" or vitals.adapts
-    good = _MIN_HARMLESS_LITTLE_GAIN if little else _MIN_HARMLESS_GAIN
+    good = _MIN_HARMLESS_LITTLE_GAIN if little else Gain.HARMLESS
     waits = vitals.is_falling and not vitals.had_a_long_chance
     # Labels that are weighted have no known baseline to gain on.
     is_back = vitals.recent_data_loss < usual
@@ -78,11 +76,9 @@ def _first_values(vitals: Vitals) -> Finding | None:
     if vitals.dropout >= _EXTREME_DROPOUT:
         return None  # It amplifies what it lets through.
     # Worse than the best constant prediction, or as wide as before, means not recovered yet.
-    wide = _MIN_RATIO_OF_RANGES * (high - low)
+    wide, very_wide = (n * (high - low) for n in (_MIN_RATIO_OF_RANGES, _MIN_RATIO_IF_LOUD))
     is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers) or _grow(vitals)
-    least = (
-        _GOOD_GAIN if is_loud and ranges[0] > _MIN_RATIO_OF_RANGES_IF_LOUD * (high - low) else 0.0
-    )
+    least = Gain.GOOD if is_loud and ranges[0] > very_wide else 0.0
     gain = min(vitals.gain, vitals.validated_gain)
     if not ranges[0] > wide > 0 or not (gain < least or min(ranges[-_RECENT_LOOKS:]) > wide):
         return None
@@ -115,7 +111,7 @@ def _absurd(vitals: Vitals) -> Finding | None:
         f"targets over {high - low:.3g}: signals grow on their way through the network."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
-    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
+    severity: Severity = "info" if vitals.gain > Gain.HARMLESS else "warning"
     return Finding(severity, evidence, figures, _remedies(), reports=1, is_root=True)
 
 
@@ -124,7 +120,7 @@ def _faint(vitals: Vitals) -> Finding | None:
     inputs = vitals.inputs
     if inputs.is_data or vitals.faint_units or not vitals.has_faint_inputs:
         return None
-    if vitals.gain > _HARDLY_ANY_GAIN or not vitals.had_a_long_chance:
+    if vitals.gain > Gain.HARDLY_ANY or not vitals.had_a_long_chance:
         return None
     evidence = (
         f"The input of {inputs.layer} has a root mean square of {inputs.rms:.1e}, and half of its "
@@ -147,7 +143,7 @@ def _misinitialized(vitals: Vitals) -> Finding | None:
     off = vitals.misinitialized
     # Where no gradient passes through them either, there is no need to wait.
     waited = vitals.had_a_chance if vitals.vanished_from_the_start else vitals.had_a_long_chance
-    if not off or not waited or not vitals.gain <= 0.5:
+    if not off or not waited or not vitals.gain <= Gain.GOOD:
         return None
     share = share_of(off, [layer for layer in vitals.layers if layer.ran])
     gain = statistics.median(layer.weight_gain for layer in off)
@@ -156,21 +152,14 @@ def _misinitialized(vitals: Vitals) -> Finding | None:
         f"a layer scales its signal by {gain:.1g}, first {off[0].name}."
     )
     figures = {"share": share, "weight_gain": gain}
-    return Finding(
-        "warning",
-        evidence,
-        figures,
-        _remedies(),
-        off[0].name,
-        reports=1,
-        is_root=vitals.vanished_from_the_start or gain > 1,
-    )
+    layer, is_root = off[0].name, vitals.vanished_from_the_start or gain > 1
+    return Finding("warning", evidence, figures, _remedies(), layer, reports=1, is_root=is_root)
 
 
 def _recurrent(vitals: Vitals) -> Finding | None:
     """Find recurrent weights that amplify states at each time step, until gates saturate."""
     gain = vitals.recurrent_gain
-    if not gain > _MIN_RECURRENT_GAIN or vitals.gain > _MIN_HARMLESS_GAIN:
+    if not gain > _MIN_RECURRENT_GAIN or vitals.gain > Gain.HARMLESS:
         return None
     evidence = (
         f"Before the first step, recurrent weights multiply the state by about {gain:.2g} at each "

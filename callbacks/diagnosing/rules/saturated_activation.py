@@ -9,14 +9,13 @@ import statistics
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import RECENT_CHECKS, Gain
 from ..vital_signs.vitals import LOUD, Vitals
 
 _MAX_SHARE_SATURATED = 0.7
 _MIN_SHARE_SWITCHING = 0.85
 _MOST_SWITCHING = 0.9
 _MIN_SHARE_HALF_SHUT = 0.5
-_GOOD_GAIN = 0.5
-_RECENT_CHECKS = 3
 _RECENT_LOOKS = 10
 _MIN_RATIO_TO_TRAINING = 2.0
 _MIN_SHARE_OF_SCALE = 0.2
@@ -74,18 +73,18 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
         return False
     if vitals.misinitialized:
         return least > _MIN_SHARE_HALF_SHUT
-    stands = vitals.gain < _GOOD_GAIN and not (vitals.is_falling or vitals.validation_falls)
+    stands = vitals.gain < Gain.GOOD and not (vitals.is_falling or vitals.validation_falls)
     return least > _MAX_SHARE_SATURATED and stands
 
 
 def _costs(vitals: Vitals, site: str) -> bool:
     """Whether half of it was saturated from the start, and the network generalises badly."""
-    recent = vitals.checked_losses[-_RECENT_CHECKS:]
+    recent = vitals.checked_losses[-RECENT_CHECKS:]
     if not vitals.had_a_long_chance or not vitals.saturated.of(site)[0] > _MIN_SHARE_HALF_SHUT:
         return False
     if not recent:
         return _decides_worse(vitals)
-    if len(recent) < _RECENT_CHECKS or vitals.evaluates_late:
+    if len(recent) < RECENT_CHECKS or vitals.evaluates_late:
         return False
     least = _MIN_SHARE_OF_SCALE * vitals.whole_scale
     return all(
@@ -95,12 +94,9 @@ def _costs(vitals: Vitals, site: str) -> bool:
 
 def _decides_worse(vitals: Vitals) -> bool:
     """Whether validation, of which only a score is known, has over twice the errors of training."""
-    scores, right = vitals.validation_scores[-_RECENT_CHECKS:], vitals.accuracies[-_RECENT_LOOKS:]
-    if (
-        len(scores) < _RECENT_CHECKS
-        or len(right) < _RECENT_LOOKS
-        or not vitals.scores_are_accuracies
-    ):
+    scores, right = vitals.validation_scores[-RECENT_CHECKS:], vitals.accuracies[-_RECENT_LOOKS:]
+    known = len(scores) == RECENT_CHECKS and len(right) == _RECENT_LOOKS
+    if not (known and vitals.scores_are_accuracies):
         return False
     errors = 1 - max(scores)
     return errors > max(
@@ -111,6 +107,6 @@ def _decides_worse(vitals: Vitals) -> bool:
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:
     """Whether the first weights, initialised too large, saturate half of their outputs."""
     first = next((layer for layer in vitals.layers if layer.ran), None)
-    if first is None or not first.weight_gain > LOUD or not vitals.gain <= _GOOD_GAIN:
+    if first is None or not first.weight_gain > LOUD or not vitals.gain <= Gain.GOOD:
         return False
     return next(iter(shares.values()), 0.0) > _MIN_SHARE_HALF_SHUT

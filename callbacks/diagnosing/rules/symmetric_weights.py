@@ -6,6 +6,7 @@ are identical, too, every step keeps the units so. The same holds for zeros whos
 
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import Vitals
 
@@ -44,7 +45,7 @@ def _of_tables(vitals: Vitals) -> Finding | None:
 def _of_zeros(vitals: Vitals) -> Finding | None:
     """Find zero weights that block each other: where both factors are 0, so are both gradients."""
     names = vitals.waiting
-    if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
+    if len(names) < 2 or vitals.gain > Gain.GOOD or not vitals.had_a_chance:
         return None
     # Weights that a mask switches off, as in Kolmogorov-Arnold networks, do not block the rest.
     if sum(vitals.entries.get(name, 0) for name in names) < (
@@ -63,15 +64,10 @@ def _of_constants(vitals: Vitals) -> Finding | None:
     layers = [layer for layer in vitals.layers if layer.ran]
     constant = [layer for layer in layers if layer.trained and layer.weight_gain == 0.0]
     names, share = [layer.name for layer in constant], share_of(constant, layers)
-    # Parallel linear layers may start at 0.
-    if (
-        len(names) < 2
-        or share < _MIN_SHARE_OF_CONSTANT_WEIGHTS
-        or vitals.affine
-        or not vitals.had_a_chance
-    ):
+    if len(names) < 2 or share < _MIN_SHARE_OF_CONSTANT_WEIGHTS:
         return None
-    if not vitals.gain <= 0.5:
+    # Parallel linear layers may start at 0.
+    if vitals.affine or not vitals.had_a_chance or not vitals.gain <= Gain.GOOD:
         return None
     evidence = (
         f"{share:.0%} of the weights started as a single number per layer, first in {names[0]}: "

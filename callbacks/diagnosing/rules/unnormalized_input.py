@@ -11,14 +11,13 @@ from dataclasses import replace
 from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain
 from ..vital_signs.vitals import Vitals
 
 _LARGE_ROOT_MEAN_SQUARE = 15.0
 _MIN_RATIO_OF_DEVIATIONS = 100.0
 _MAX_RATIO_OF_HIDDEN_DEVIATION = 1e-3
 _MIN_RATIO_OF_MEAN_TO_DEVIATION = 30.0
-_LITTLE_GAIN = 0.3
-_MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> Finding | None:
@@ -48,7 +47,7 @@ def _beside(vitals: Vitals) -> Finding | None:
 
 def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Finding:
     # A fall from a first loss that such inputs inflated is no sign of success.
-    fell = vitals.gain >= _MIN_HARMLESS_GAIN and vitals.objective.constant_loss > 0
+    fell = vitals.gain >= Gain.HARMLESS and vitals.objective.constant_loss > 0
     severity: Severity = "info" if fell else "warning"
     evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
@@ -88,7 +87,7 @@ def _reason(vitals: Vitals) -> str | None:
             f"standard deviations of features range from {inputs.smallest_std:.2g} to "
             f"{inputs.largest_std:.3g}"
         )
-    if vitals.had_a_long_chance and not vitals.gain > _LITTLE_GAIN and _hides_others(vitals):
+    if vitals.had_a_long_chance and not vitals.gain > Gain.LITTLE and _hides_others(vitals):
         return (
             f"one feature has a standard deviation of {inputs.largest_std:.3g}, and half of them "
             f"{inputs.usual_std:.2g} or less"

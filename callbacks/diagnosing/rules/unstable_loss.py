@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from ...remedy import Remedy
 from ..symptom import Finding
+from ..vital_signs.levels import Gain, UpdateRatio
 from ..vital_signs.vitals import Vitals
 
 _MIN_LOSSES = 100
@@ -29,13 +30,11 @@ _MIN_RATIO_TO_CONSTANT = 0.7
 # Batches of one sample, or of very few.
 _VERY_FEW_SAMPLES = 8
 _MIN_STEPS_FOR_EACH_BATCH = 0.9
-_MIN_HARMLESS_GAIN = 0.9
 _MIN_SHARE_LEFT_TO_LEARN = 0.3
 _RECENT_CHECKS = 4
 _MIN_RATIO_OF_CHECKS = 1.25
 _FIRST_UPDATES = 5
 _LAST_UPDATES = 5
-_USUAL_UPDATE_RATIO = 1e-3
 _LARGE_RATIO_OF_ONE_SAMPLE = 5e-3
 _HUGE_RATIO_OF_ONE_SAMPLE = 5e-2
 
@@ -80,7 +79,7 @@ def _sorted_values(vitals: Vitals) -> Finding | None:
     return _unshuffled(evidence, {"variance_within": within})
 
 
-def _unshuffled(evidence: str, figures: dict[str, float]) -> Finding | None:
+def _unshuffled(evidence: str, figures: dict[str, float]) -> Finding:
     remedies = (
         Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
         Remedy("Shuffle a stream in a buffer of many thousand samples."),
@@ -132,15 +131,13 @@ def _swinging(vitals: Vitals) -> Finding | None:
     steps = [b - a for a, b in pairwise(half)]
     turns = sum(a * b < 0 for a, b in pairwise(steps))
     size = statistics.fmean(map(abs, steps)) / abs(mean) if mean else 0.0
-    if not (
-        vitals.swing > _MIN_SWING_OVER_NOISE
-        and size > _MIN_CHANGE_SHARE
-        and turns >= len(steps) / 3
-    ):
+    if not (vitals.swing > _MIN_SWING_OVER_NOISE and size > _MIN_CHANGE_SHARE):
+        return None
+    if turns < len(steps) / 3:
         return None
     # A single spike from which the loss recovers is none of a loss that swings.
     far = statistics.fmean(map(abs, steps)) / 2
-    if vitals.gain > 0.9 or sum(step > far for step in steps) < _MIN_RISES:
+    if vitals.gain > Gain.EXCELLENT or sum(step > far for step in steps) < _MIN_RISES:
         return None
     change = f"{size:.0%}" if size < 10 else f"{size:.3g} times its size"
     evidence = (
@@ -162,18 +159,14 @@ def _swinging(vitals: Vitals) -> Finding | None:
 
 def _of_few_samples(vitals: Vitals) -> Finding | None:
     checks, samples = vitals.validation_losses[-_RECENT_CHECKS:], vitals.batch_size * vitals.ranks
-    accumulates = vitals.step < _MIN_STEPS_FOR_EACH_BATCH * len(vitals.losses)
-    if (
-        not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= vitals.batch_size)
-        or accumulates
-    ):
+    if not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= vitals.batch_size):
         return None
-    if vitals.is_falling or not vitals.gain < _MIN_HARMLESS_GAIN or not vitals.had_a_long_chance:
+    if vitals.step < _MIN_STEPS_FOR_EACH_BATCH * len(vitals.losses):
+        return None  # Gradients are accumulated.
+    if vitals.is_falling or not vitals.gain < Gain.EXCELLENT or not vitals.had_a_long_chance:
         return None
-    many = "one sample" if samples == 1 else f"{samples} samples"
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
-        steps = vitals.update_ratios
-        now = statistics.median(steps[-_LAST_UPDATES:])
+        now = statistics.median(vitals.update_ratios[-_LAST_UPDATES:])
         evidence = (
             "A batch has one sample. The training loss no longer falls, and each sample moves "
             f"the weights by about {now:.2g} of their length, where 0.001 is usual: each step "
@@ -184,6 +177,7 @@ def _of_few_samples(vitals: Vitals) -> Finding | None:
     falls = any(b < a / _MIN_RATIO_OF_CHECKS for a, b in pairwise(checks))
     if not (rises and falls):
         return None
+    many = "one sample" if samples == 1 else f"{samples} samples"
     evidence = (
         f"A batch has {many}. The training loss no longer falls, and the validation loss swings "
         f"between {min(checks):.4g} and {max(checks):.4g}."
@@ -199,19 +193,17 @@ def _are_large(vitals: Vitals) -> bool:
     steps = vitals.update_ratios
     if len(steps) < _FIRST_UPDATES + _LAST_UPDATES:
         return False
-    first, last = (
-        statistics.median(steps[:_FIRST_UPDATES]),
-        statistics.median(steps[-_LAST_UPDATES:]),
-    )
+    first, recent = statistics.median(steps[:_FIRST_UPDATES]), steps[-_LAST_UPDATES:]
     # With single samples, the last few losses say little.
     late = statistics.fmean(vitals.losses[len(vitals.losses) // 2 :])
     is_high = late > _MIN_SHARE_LEFT_TO_LEARN * vitals.whole_constant > 0
     if first > _HUGE_RATIO_OF_ONE_SAMPLE:
-        return last > (_USUAL_UPDATE_RATIO if is_high else _LARGE_RATIO_OF_ONE_SAMPLE)
-    return is_high and min(steps[-_LAST_UPDATES:]) > _LARGE_RATIO_OF_ONE_SAMPLE
+        enough = UpdateRatio.USUAL if is_high else _LARGE_RATIO_OF_ONE_SAMPLE
+        return statistics.median(recent) > enough
+    return is_high and min(recent) > _LARGE_RATIO_OF_ONE_SAMPLE
 
 
-def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> Finding | None:
+def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> Finding:
     remedies = (
         Remedy("Use larger batches.", "DataLoader(dataset, batch_size=32)"),
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),

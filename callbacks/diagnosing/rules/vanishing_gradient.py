@@ -19,19 +19,18 @@ from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..rounding import as_multiple
 from ..symptom import Finding, worst
+from ..vital_signs.levels import Gain, UpdateRatio
 from ..vital_signs.vitals import Vitals
 
 _FACTOR_IF_VANISHED_AT_FIRST = 1e-2
 _MAX_RATIO_OF_FORGOTTEN_TIME = 1e-4
 _MAX_SHARE_OF_TIME_REACHED = 0.4
-_MIN_UPDATE_RATIO = 1e-4
 _MIN_WINDOWS = 12
 _WINDOWS_OF_A_MEAN = 3
 _MIN_RATIO_STANDING_STILL = 0.99
 _MIN_RATIO_AT_PLATEAU = 0.97
 _MIN_SHARE_OF_TRAINING_LOST = 0.2
 _MAX_GAIN_AT_A_CONSTANT = 0.02
-_MAX_GAIN_IF_LOST_AT_FIRST = 0.3
 _MAX_GAIN_THROUGH_SIGMOIDS = 0.6
 _MIN_LAYERS_TO_FADE = 4
 _MAX_RATIO_OF_FADED_GRADIENT = 1e-3
@@ -49,14 +48,12 @@ def _through_time(vitals: Vitals) -> Finding | None:
     if len(profile) < 3 or vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
         return None
     first, last = profile[0], profile[-1]
-    moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _MIN_UPDATE_RATIO
+    if not statistics.median(vitals.update_ratios[-5:] or [0.0]) > UpdateRatio.TINY:
+        return None
     reach = sum(size >= _MAX_RATIO_OF_FORGOTTEN_TIME * last for size in profile)
     # Reaching back two fifths of a sequence, as LSTMs do by default, is enough to learn something.
-    if not (
-        moves
-        and first < _MAX_RATIO_OF_FORGOTTEN_TIME * last
-        and reach < _MAX_SHARE_OF_TIME_REACHED * len(profile)
-    ):
+    is_long = reach >= _MAX_SHARE_OF_TIME_REACHED * len(profile)
+    if is_long or not first < _MAX_RATIO_OF_FORGOTTEN_TIME * last:
         return None
     evidence = (
         f"{vitals.recurrent_layer} cannot learn long-range dependencies: the gradient reaches "
@@ -78,7 +75,7 @@ def _through_layers(vitals: Vitals) -> Finding | None:
     begins = _vanish_from(vitals)
     if begins is None or not vitals.one_loss or not vitals.had_a_chance:
         return None
-    if vitals.gain > 0.5 and not _stands(vitals):
+    if vitals.gain > Gain.GOOD and not _stands(vitals):
         return None
     if not vitals.layers or vitals.silent:
         return None  # Embeddings are parallel, not stacked; silent activations let nothing through.
@@ -98,15 +95,8 @@ def _through_layers(vitals: Vitals) -> Finding | None:
         or vitals.misinitialized
         or vitals.had_loss_spike
     )
-    return Finding(
-        severity,
-        evidence,
-        {"ratio": ratio},
-        _remedies(),
-        layers[begins],
-        reports=3,
-        is_root=is_root,
-    )
+    figures, layer = {"ratio": ratio}, layers[begins]
+    return Finding(severity, evidence, figures, _remedies(), layer, reports=3, is_root=is_root)
 
 
 def _vanish_from(vitals: Vitals) -> int | None:
@@ -149,11 +139,7 @@ def _at_first(vitals: Vitals) -> Finding | None:
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
         return None
-    if (
-        vitals.gain > _MAX_GAIN_IF_LOST_AT_FIRST
-        or vitals.has_added_terms
-        or not vitals.had_a_long_chance
-    ):
+    if vitals.gain > Gain.LITTLE or vitals.has_added_terms or not vitals.had_a_long_chance:
         return None
     lost = next((i for i in range(len(curve)) if _is_left(curve[i:], constant)), len(curve))
     share = lost / len(curve) if curve else 0.0
@@ -215,13 +201,9 @@ def _through_sigmoids(vitals: Vitals) -> Finding | None:
 
     Hardly any of the input signal reaches the layers after them before their weights have grown.
     """
-    if not (
-        vitals.sigmoids_hardly_varied_at_first
-        and vitals.falls_as_fast_as_ever
-        and vitals.has_learned
-    ):
+    if not (vitals.sigmoids_hardly_varied_at_first and vitals.falls_as_fast_as_ever):
         return None
-    if vitals.gain > _MAX_GAIN_THROUGH_SIGMOIDS:
+    if not vitals.has_learned or vitals.gain > _MAX_GAIN_THROUGH_SIGMOIDS:
         return None
     sites = list(vitals.saturated.history)
     first = vitals.variances.of(sites[0])[0]

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ....functional.loss_curve import best_window, excess_swing, slope_score, window_means
 from ....functional.loss_scaling import is_moved, multiple_of
+from .levels import Gain
 from .observed_signs import ObservedSigns
 from .signs import NAN
 
@@ -26,7 +27,6 @@ _MAX_DIMENSIONS_OF_A_TABLE = 2
 
 # Margins for noise, and for the error of the constant baseline if samples are few.
 _CLEAR_GAIN = 0.02
-_HARDLY_ANY_GAIN = 0.1
 _MIN_SHARE_ABOVE_CONSTANT = 0.25
 _MAX_ERROR = 1e-4  # Of single precision, relative.
 
@@ -215,7 +215,7 @@ class LossSigns(ObservedSigns):
     @property
     def is_poor(self) -> bool:
         """Whether `gain` shows that hardly anything was learned."""
-        return self.gain < _HARDLY_ANY_GAIN
+        return self.gain < Gain.HARDLY_ANY
 
     @property
     def is_worse_than_constant(self) -> bool:
@@ -235,7 +235,7 @@ class LossSigns(ObservedSigns):
         knows = self.one_loss or self.objective.constant_loss > 0
         if not knows or math.isnan(self.gain):
             return math.isfinite(self.recent_loss) and not self.is_rising
-        return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)
+        return self.gain > Gain.HARDLY_ANY and (self.gain > Gain.GOOD or not self.is_rising)
 
     @cached_property
     def is_falling(self) -> bool:

@@ -1,18 +1,16 @@
 """Layers and parameters left out of the module, of gradients, of optimisers or of their steps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ....diagnosis import Severity
 from ....remedy import Remedy
 from ...symptom import Finding
-from ...vital_signs.signs import Layer
+from ...vital_signs.levels import Gain
+from ...vital_signs.signs import Layer, share_of
 from ...vital_signs.vitals import Vitals
 
 _STEPS_TO_BE_SURE = 50
-_GOOD_GAIN = 0.5
-_MIN_HARMLESS_GAIN = 0.8
-_EXCELLENT_GAIN = 0.9
 _NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
 _SMALL_SHARE_OF_WEIGHTS = 0.1
 _SHARE_OF_A_BRANCH = 0.25
@@ -24,13 +22,12 @@ _COUNT = Remedy(
     "Check whether its schedule counts steps or epochs.",
     '{"scheduler": scheduler, "interval": "step"}',
 )
-
 _MAX_NAMES_IN_CODE = 8
 
 
 def find_strangers(vitals: Vitals) -> Finding | None:
     """Find weights that the loss depends on, but that the module does not have."""
-    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
+    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > Gain.GOOD:
         return None
     evidence = (
         f"{vitals.strangers} weights that the loss depends on are not parameters of the module, "
@@ -46,16 +43,8 @@ def find_strangers(vitals: Vitals) -> Finding | None:
     return Finding("warning", evidence, figures, remedies, is_root=True)
 
 
-@dataclass(frozen=True)
-class _LeftOut:
-    """Layers that run and are meant to train, but do not.
-
-    Attributes:
-        layers: The layers.
-        why: The reason, in words.
-        remedy: What to do first.
-        is_cut: Whether no gradient reaches them.
-    """
+class _LeftOut(NamedTuple):
+    """Layers that run and are meant to train, but do not; cut ones get no gradient."""
 
     layers: list[Layer]
     why: str
@@ -69,9 +58,7 @@ def find_left_out_layers(vitals: Vitals) -> Finding | None:
     if left is None:
         return None
     names = [layer.name for layer in left.layers]
-    share = sum(layer.entries for layer in left.layers) / sum(
-        layer.entries for layer in vitals.layers
-    )
+    share = share_of(left.layers, vitals.layers)
     part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
     more = f" (one of {len(names)} such layers, {part} of the weights)" if len(names) > 1 else ""
     evidence = f"{names[0]} does not learn: {left.why}{more}."
@@ -101,7 +88,7 @@ def _left_out(vitals: Vitals) -> _LeftOut | None:
     if vitals.step < _STEPS_TO_BE_SURE:
         idle = []
     late = vitals.step >= max(_STEPS_TO_BE_SURE, vitals.planned_steps / 2)
-    if not late or vitals.gain > _GOOD_GAIN or len(unrated) == len(running):
+    if not late or vitals.gain > Gain.GOOD or len(unrated) == len(running):
         unrated = []
     kinds = (
         _LeftOut(cut, "an optimiser has it, but it never gets a gradient", _LOOK, is_cut=True),
@@ -124,28 +111,25 @@ def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
     few = _SHARE_OF_A_BRANCH if unused else _SMALL_SHARE_OF_WEIGHTS
     if share < few and vitals.has_learned and goes_on:
         return True
-    enough = _MIN_HARMLESS_GAIN if share < _SHARE_OF_A_BRANCH else _EXCELLENT_GAIN
+    enough = Gain.HARMLESS if share < _SHARE_OF_A_BRANCH else Gain.EXCELLENT
     early_or_needless = not vitals.had_a_long_chance or vitals.gain > enough
     return left.is_cut and share < _LARGE_SHARE_OF_WEIGHTS and early_or_needless
 
 
 def find_left_out_parameters(vitals: Vitals) -> Finding | None:
     """Find embeddings and bare parameters left out of the optimisers or of their steps."""
+    names, getter = vitals.forgotten_parameters, "get_parameter"
+    why, first = "it gets a gradient, but no optimiser has it", _GIVE
     # A network may do without an embedding, but a bare parameter is always meant to train.
-    learns = vitals.gain > _GOOD_GAIN
-    tables = [] if learns else vitals.forgotten_tables
-    # An optimiser may be waiting for its turn.
-    idle = [] if learns or not vitals.had_a_long_chance else vitals.idle_tables
-    names = vitals.forgotten_parameters or tables or idle
-    of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
+    if not names and not vitals.gain > Gain.GOOD:
+        names, getter = vitals.forgotten_tables, "get_submodule"
+        # An optimiser may be waiting for its turn.
+        if not names and vitals.had_a_long_chance:
+            names, why, first = vitals.idle_tables, "its optimiser never makes a step", _STEP
     if not names or not vitals.had_a_chance:
         return None
-    if names is idle:
-        why, first = "its optimiser never makes a step", _STEP
-    else:
-        why, first = "it gets a gradient, but no optimiser has it", _GIVE
     evidence = f"{names[0]} does not learn: {why}."
-    remedies = (first, Remedy("Or freeze it explicitly.", freezing_code(of_names, names)))
+    remedies = (first, Remedy("Or freeze it explicitly.", freezing_code(getter, names)))
     figures = {"layers": float(len(names))}
     return Finding("warning", evidence, figures, remedies, names[0])
 

@@ -4,11 +4,11 @@ from ....diagnosis import Severity
 from ....monitoring.layers import plain_layer
 from ....remedy import Remedy
 from ...symptom import Finding
+from ...vital_signs.levels import Gain
 from ...vital_signs.vitals import Vitals
 from .left_out import freezing_code
 
 _STEPS_TO_BE_SURE = 50
-_MIN_HARMLESS_GAIN = 0.8
 _NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
 # By dtype: the `precision` that keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
@@ -42,7 +42,7 @@ def _never_moved(vitals: Vitals, name: str) -> bool:
     return not (steps and steps[0] > 0 and steps[-1] == 0)
 
 
-def _unreached(vitals: Vitals, names: list[str]) -> Finding | None:
+def _unreached(vitals: Vitals, names: list[str]) -> Finding:
     more = _nor("do", "does", len(names) - 1)
     evidence = f"{names[0]} does not change{more}, although an optimiser has it."
     remedies = (
@@ -57,7 +57,7 @@ def _unreached(vitals: Vitals, names: list[str]) -> Finding | None:
     return Finding(_severity_of(vitals, share), evidence, figures, remedies, names[0])
 
 
-def _rounded(vitals: Vitals, names: list[str]) -> Finding | None:
+def _rounded(vitals: Vitals, names: list[str]) -> Finding:
     """Find parameters with gradients whose steps are below half a unit in the last place.
 
     An example is a norm's weights, which start at 1: in bfloat16 the next number is 0.4% below.
@@ -91,11 +91,8 @@ def _severity_of(vitals: Vitals, share: float) -> Severity:
 
     A published network may have a token that is of no use here.
     """
-    return (
-        "info"
-        if share < _NEGLIGIBLE_SHARE_OF_WEIGHTS or vitals.gain > _MIN_HARMLESS_GAIN
-        else "warning"
-    )
+    harmless = share < _NEGLIGIBLE_SHARE_OF_WEIGHTS or vitals.gain > Gain.HARMLESS
+    return "info" if harmless else "warning"
 
 
 def find_uncalled(vitals: Vitals) -> Finding | None:

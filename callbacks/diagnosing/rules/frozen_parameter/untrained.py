@@ -6,6 +6,7 @@ from itertools import takewhile
 from ....diagnosis import Severity
 from ....remedy import Remedy
 from ...symptom import Finding
+from ...vital_signs.levels import Gain
 from ...vital_signs.signs import Layer, share_of
 from ...vital_signs.vitals import Vitals
 from ...weights.untrained_weights import FEWEST
@@ -13,8 +14,6 @@ from ...weights.untrained_weights import FEWEST
 _MIN_MATRICES_OF_A_BODY = 2
 _LARGE_SHARE_OF_WEIGHTS = 0.5
 _SHARE_OF_NEARLY_ALL_WEIGHTS = 0.9
-_GOOD_GAIN = 0.5
-_EXCELLENT_GAIN = 0.9
 
 
 def find_untrained(vitals: Vitals) -> Finding | None:
@@ -54,7 +53,7 @@ def find_untrained(vitals: Vitals) -> Finding | None:
         Remedy("Or train them.", _train(drawn)),
     )
     figures = {"layers": float(len(drawn)), "share": share}
-    enough = _GOOD_GAIN if len(drawn) == 1 else _EXCELLENT_GAIN
+    enough = Gain.GOOD if len(drawn) == 1 else Gain.EXCELLENT
     severity: Severity = "info" if vitals.gain > enough else "warning"
     layer = drawn[0].name
     return Finding(severity, evidence, figures, remedies, layer)

@@ -7,6 +7,7 @@ nothing, although gradients flow and weights move as they should.
 import statistics
 
 from ...symptom import Finding
+from ...vital_signs.levels import RECENT_CHECKS
 from ...vital_signs.vitals import Vitals
 from .memorized import classifies_better
 from .suspicion import suspect_labels
@@ -17,7 +18,6 @@ _STEPS_TO_LEAVE_A_CONSTANT = 500
 _MAX_RATIO_OF_LOWERED_RATE = 0.3
 _HIGH_DROPOUT = 0.5
 _FEW_CLASSES = 20
-_RECENT_CHECKS = 3
 
 # Relative to the constant baseline.
 _MAX_GAIN_AT_A_CONSTANT = 0.05
@@ -68,12 +68,12 @@ def _diverges_from_validation(vitals: Vitals) -> str:
     """Describe a falling training loss with validation at the baseline; empty if not so."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    if len(checks) <= _RECENT_CHECKS or vitals.evaluates_late:
+    if len(checks) <= RECENT_CHECKS or vitals.evaluates_late:
         return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or classifies_better(vitals):
         return ""
-    fell = min(checks[:-_RECENT_CHECKS]) - min(checks[-_RECENT_CHECKS:])
-    fell_in_training = min(training[:-_RECENT_CHECKS]) - min(training[-_RECENT_CHECKS:])
+    fell = min(checks[:-RECENT_CHECKS]) - min(checks[-RECENT_CHECKS:])
+    fell_in_training = min(training[:-RECENT_CHECKS]) - min(training[-RECENT_CHECKS:])
     follows = fell > _MIN_RATIO_OF_FALLS * fell_in_training or vitals.validation_falls
     if (
         follows
@@ -103,7 +103,7 @@ def _had_every_chance(vitals: Vitals) -> bool:
 
 def _is_shaken(vitals: Vitals) -> bool:
     """Whether steps that are too large keep validation above the constant baseline."""
-    checks, constant = vitals.validation_losses[-_RECENT_CHECKS:], vitals.validation_constant
+    checks, constant = vitals.validation_losses[-RECENT_CHECKS:], vitals.validation_constant
     return (
         constant > 0
         and vitals.validates_the_same_loss

@@ -4,6 +4,7 @@ Some are wrong, or an augmentation turns the images but not their masks.
 """
 
 from ...symptom import Finding
+from ...vital_signs.levels import Gain
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 
@@ -15,7 +16,6 @@ _MIN_GAP_OF_POSITIONS = 0.2  # The same for masks.
 _CHECKS_OF_POSITIONS = 4
 _DIMENSIONS_OF_MASKS = 3
 _MAX_FALL_SHARE_APART = 0.1
-_MIN_GAIN_MEMORIZED = 0.3
 
 
 def find_harder_targets(vitals: Vitals) -> Finding | None:
@@ -55,7 +55,7 @@ def find_moved_masks(vitals: Vitals) -> Finding | None:
         return None  # Words may be left out or replaced in training alone.
     gaps = _gaps(vitals, _CHECKS_OF_POSITIONS)
     apart = bool(gaps) and min(gaps) > _MIN_GAP_OF_POSITIONS
-    if not apart or not vitals.gain < _MIN_GAIN_MEMORIZED:
+    if not apart or not vitals.gain < Gain.LITTLE:
         return None
     before, constant = vitals.training_epoch_losses[-_CHECKS_OF_POSITIONS], vitals.whole_constant
     check, loss = vitals.checked_losses[-1]

@@ -7,15 +7,13 @@ better than the best constant prediction.
 import statistics
 
 from ...symptom import Finding
+from ...vital_signs.levels import RECENT_CHECKS, Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 
-_RECENT_CHECKS = 3
-_MIN_UPDATE_RATIO = 2e-4  # Of a step's length to that of the weights.
 _MIN_GAP_OF_STALE_MOMENTS = 0.5
 
 # Relative to the constant baseline.
-_MIN_GAIN_MEMORIZED = 0.3
 _MAX_RATIO_BELOW_CONSTANT = 0.99
 _MAX_RATIO_CLEARLY_BELOW = 0.98
 _MAX_RATIO_AT_CHANCE = 0.95
@@ -30,29 +28,29 @@ def find_memorized(vitals: Vitals) -> Finding | None:
     """Find a training loss that falls, and a validation loss that stays at the baseline."""
     constant, checks = vitals.whole_constant, vitals.validation_losses
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
-    if not constant > 0 or len(checks) < _RECENT_CHECKS:
+    if not constant > 0 or len(checks) < RECENT_CHECKS:
         return None
     if vitals.has_added_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return None
     # A rare class of samples may differ in validation; one of pixels is as in training.
-    if vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED):
+    if vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= Gain.LITTLE):
         return None
-    best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
+    best, latest = vitals.best_check, statistics.median(checks[-RECENT_CHECKS:])
     by_chance = validation_at_chance(vitals)
     most = _MAX_RATIO_AT_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
     if not best > most * reached or classifies_better(vitals):
         return None
     # The loss begins to fall on samples seen before, and not at all on others.
     begins = (
-        len(checks) > _RECENT_CHECKS
+        len(checks) > RECENT_CHECKS
         and vitals.is_past_half  # Some memorise before they generalise.
-        and max(vitals.update_ratios, default=0.0) > _MIN_UPDATE_RATIO
+        and max(vitals.update_ratios, default=0.0) > UpdateRatio.SMALL
         and not vitals.validation_falls
         and training[-1] < min(training[1], _MAX_RATIO_BELOW_CONSTANT * constant)
         and latest / reached - training[-1] / constant > _MIN_GAP_MEMORIZED
     )
     # What was learned since the last validation may show in the next.
-    fell = vitals.gain > _MIN_GAIN_MEMORIZED and training[-1] < (1 - _MIN_GAIN_MEMORIZED) * constant
+    fell = vitals.gain > Gain.LITTLE and training[-1] < (1 - Gain.LITTLE) * constant
     if not (fell or begins):
         return None
     evidence = (
@@ -94,7 +92,7 @@ def validation_at_chance(vitals: Vitals) -> str:
 
 def classifies_better(vitals: Vitals) -> bool:
     """Whether validation accuracy is clearly above that of predicting the largest class."""
-    scores, counts = vitals.validation_scores[-_RECENT_CHECKS:], vitals.objective.target_counts
-    if len(scores) < _RECENT_CHECKS or not sum(counts) or vitals.objective.task == "regression":
+    scores, counts = vitals.validation_scores[-RECENT_CHECKS:], vitals.objective.target_counts
+    if len(scores) < RECENT_CHECKS or not sum(counts) or vitals.objective.task == "regression":
         return False
     return min(scores) > max(counts) / sum(counts) + _CLEAR_GAP_OF_ACCURACIES

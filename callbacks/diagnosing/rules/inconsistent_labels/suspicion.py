@@ -13,7 +13,7 @@ def suspect_labels(
     reports: int,
     is_root: bool = False,
     severity: Severity = "critical",
-) -> Finding | None:
+) -> Finding:
     """Return the finding, with what to inspect.
 
     Args:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from ....diagnosis import Severity
 from ...symptom import Finding
+from ...vital_signs.levels import RECENT_CHECKS
 from ...vital_signs.vitals import Vitals
 from .suspicion import suspect_labels
 
 _HIGH_DROPOUT = 0.5
-_RECENT_CHECKS = 3
 _MIN_LOOKS = 10
 _MIN_RATIO_OF_A_SUM = 2.0
 
@@ -63,7 +63,7 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
     scores, none = vitals.validation_scores, (slice(0), ())
     if not (vitals.scores_are_accuracies and all(map(math.isfinite, scores))):
         return none
-    if len(scores) < 2 * _RECENT_CHECKS:
+    if len(scores) < 2 * RECENT_CHECKS:
         return none
     best = max(scores)
     place = next(i for i, score in enumerate(scores) if score > best - _MAX_ACCURACY_BELOW_BEST)
@@ -71,7 +71,7 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
     looks, learned = len(vitals.accuracies), vitals.accuracies
     middle, half = round((place + 1) / len(scores) * looks), max(_MIN_LOOKS, looks // 10) // 2
     then = slice(max(0, middle - half), middle + half)
-    forgets = min(around) - statistics.median(scores[-_RECENT_CHECKS:]) > _MIN_ACCURACY_FORGOTTEN
+    forgets = min(around) - statistics.median(scores[-RECENT_CHECKS:]) > _MIN_ACCURACY_FORGOTTEN
     if not forgets and learned[then]:
         now = statistics.fmean(learned[-2 * half :])
         forgets = now - statistics.fmean(learned[then]) > _CLEAR_GAP_OF_ACCURACIES
@@ -88,7 +88,7 @@ def _of_moment(
     if statistics.fmean(losses) < _MIN_RATIO_TO_ENTROPY * _entropy(share, classes):
         return None
     scores = _right_of_validation(vitals, share, classes) if known is None else known
-    if len(scores) < _RECENT_CHECKS or not share < min(scores) <= 1:
+    if len(scores) < RECENT_CHECKS or not share < min(scores) <= 1:
         return None
     right = min(scores)
     wrong = 1 - share / right
@@ -114,13 +114,13 @@ def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence
     The estimates assume that the predicted class has the training accuracy as its probability.
     """
     if vitals.scores_are_accuracies:
-        return vitals.validation_scores[-_RECENT_CHECKS:]
+        return vitals.validation_scores[-RECENT_CHECKS:]
     if not vitals.validates_the_same_loss or vitals.has_other_terms:
         return []
     right, wrong = -math.log(share), -math.log((1 - share) / max(1, classes - 1))
     if not wrong > right:
         return []
-    return [(wrong - loss) / (wrong - right) for loss in vitals.validation_losses[-_RECENT_CHECKS:]]
+    return [(wrong - loss) / (wrong - right) for loss in vitals.validation_losses[-RECENT_CHECKS:]]
 
 
 def _entropy(right: float, classes: int) -> float:

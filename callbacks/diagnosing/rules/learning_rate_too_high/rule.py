@@ -9,6 +9,7 @@ from ....problem import Problem
 from ....remedy import Remedy
 from ...rounding import as_length, as_share
 from ...symptom import Finding
+from ...vital_signs.levels import UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .steps import Steps
 from .training_harm import (
@@ -29,9 +30,6 @@ from .validation_harm import (
     validation_loss_jumps,
 )
 from .weight_harm import have_led_away, have_replaced_weights, what_died
-
-# Of a step's length to that of the weights.
-_USUAL_UPDATE_RATIO = 1e-3
 
 _FEWEST_BATCHES = 10
 
@@ -92,7 +90,7 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Finding:
     moves = (
         f"A step moves the weights by {as_length(steps.recent)} (at most {as_share(steps.peak)}; "
     )
-    if steps.recent < _USUAL_UPDATE_RATIO:
+    if steps.recent < UpdateRatio.USUAL:
         moves = f"A step moved the weights by up to {as_length(steps.peak)} ("
     evidence = (
         f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)} "

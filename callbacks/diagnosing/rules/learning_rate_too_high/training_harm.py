@@ -4,22 +4,16 @@ import math
 import statistics
 
 from .....functional.loss_curve import share_above
+from ...vital_signs.levels import Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .steps import Steps, first_layer_step
 
 # Length of a step over that of the weights.
-_USUAL_UPDATE_RATIO = 1e-3
-_LARGE_UPDATE_RATIO = 1e-2
 _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
-_HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
 _MIN_UPDATE_RATIO_TO_THROW = 0.2
 _MIN_GROWTH_OF_WEIGHTS = 3.0
 _FIRST_UPDATES = 5
 
-# Share by which the loss is below the constant baseline, that of the best constant prediction.
-_LITTLE_GAIN = 0.3
-_GOOD_GAIN = 0.5
-_VERY_GOOD_GAIN = 0.7
 
 _MIN_RISE_SHARE = 0.25  # Of the scale of the loss.
 _RECENT_LOOKS = 10
@@ -49,18 +43,18 @@ def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
     # Many networks stay at the constant baseline for a while before they make progress. If there is
     # nothing to learn they stay there for good, with steps that noise alone makes large.
     lost = stuck and (
-        (steps.recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
+        (steps.recent > UpdateRatio.LARGE and vitals.is_worse_than_constant)
         or (steps.recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
         or (
-            steps.peak > _HUGE_UPDATE_RATIO
+            steps.peak > UpdateRatio.HUGE
             and (vitals.is_worse_than_constant or vitals.had_a_long_chance)
         )
     )
-    rages = steps.recent > _HUGE_UPDATE_RATIO and not vitals.is_well
-    shaken = stuck and vitals.had_a_long_chance and first_layer_step(vitals) > _HUGE_UPDATE_RATIO
+    rages = steps.recent > UpdateRatio.HUGE and not vitals.is_well
+    shaken = stuck and vitals.had_a_long_chance and first_layer_step(vitals) > UpdateRatio.HUGE
     # Steps look short relative to weights that such steps have made long.
     grown = vitals.growth if vitals.growth > _MIN_GROWTH_OF_WEIGHTS else 1.0
-    rises = steps.recent * grown > _LARGE_UPDATE_RATIO and _rose(vitals)
+    rises = steps.recent * grown > UpdateRatio.LARGE and _rose(vitals)
     return rises or lost or rages or shaken
 
 
@@ -94,7 +88,7 @@ def _came_down(vitals: Vitals) -> bool:
 def is_undone(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss stays above that of the untrained network and the constant baseline."""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
-    if not steps.lasting > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
+    if not steps.lasting > UpdateRatio.HUGE or not knows or not vitals.gain < 0:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
@@ -121,7 +115,7 @@ def has_cost_half(vitals: Vitals, steps: Steps) -> bool:
     constant = vitals.whole_constant
     known = constant > 0 and bool(vitals.curve)
     if (
-        not (known and steps.lasting > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
+        not (known and steps.lasting > UpdateRatio.HUGE and vitals.gain < Gain.LITTLE)
         or vitals.has_added_terms
     ):
         return False
@@ -133,13 +127,13 @@ def blew_up(vitals: Vitals, steps: Steps) -> bool:
     """Whether a huge step soon made the loss ten times the first, and nothing was learned since."""
     start, highest = vitals.losses[0], max(vitals.losses[:_BATCHES_TO_BLOW_UP])
     blew = start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
-    return blew and steps.peak > _HUGE_UPDATE_RATIO and not _came_down(vitals)
+    return blew and steps.peak > UpdateRatio.HUGE and not _came_down(vitals)
 
 
 def ran_away(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss grew to ten times the first, with large steps, and is no longer finite."""
     start, recent = vitals.losses[0], vitals.losses[-_BATCHES_LOST:]
-    if any(map(math.isfinite, recent)) or not steps.recent > _LARGE_UPDATE_RATIO:
+    if any(map(math.isfinite, recent)) or not steps.recent > UpdateRatio.LARGE:
         return False
     highest = max(filter(math.isfinite, vitals.losses), default=math.nan)
     return start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
@@ -155,7 +149,7 @@ def is_thrown(vitals: Vitals, steps: Steps) -> bool:
     several = steps.number >= _FIRST_UPDATES and steps.lasting > _MIN_UPDATE_RATIO_TO_THROW
     is_one = steps.peak > 1
     # It takes more to recover from a single step as long as the weights.
-    enough = _VERY_GOOD_GAIN if is_one else _GOOD_GAIN
+    enough = Gain.VERY_GOOD if is_one else Gain.GOOD
     is_far = start > 0 and vitals.highest_first_loss > _MIN_RATIO_OF_THROWN_LOSS * start
     return is_far and vitals.gain < enough and (is_one or (several and not vitals.is_falling))
 
@@ -163,7 +157,7 @@ def is_thrown(vitals: Vitals, steps: Steps) -> bool:
 def is_forgotten(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss fell well below the constant baseline, beyond noise, and is back at it."""
     # In a regression that learns from its own predictions, targets grow.
-    if not steps.typical > _USUAL_UPDATE_RATIO or vitals.objective.task == "regression":
+    if not steps.typical > UpdateRatio.USUAL or vitals.objective.task == "regression":
         return False
     if not vitals.objective.constant_loss > 0 or vitals.has_learned:
         return False

@@ -1,18 +1,14 @@
 """Large steps that have killed units, or led the weights far away from where they began."""
 
 from ....monitoring.recording.record import Record
+from ...vital_signs.levels import Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .steps import Steps, first_layer_step
 
 # Length of a step over that of the weights.
-_LARGE_UPDATE_RATIO = 1e-2
 _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
 _MIN_FIRST_UPDATE_RATIO = 5e-2
-_HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
 
-_LITTLE_GAIN = 0.3
-_GOOD_GAIN = 0.5
-_VERY_GOOD_GAIN = 0.7
 
 # Shares of units.
 _MAX_SHARE_AT_FIRST = 0.2
@@ -27,13 +23,13 @@ _MIN_GROWTH_WHILE_FALLING = 4.0
 def what_died(vitals: Vitals, steps: Steps) -> str:
     """Describe the units that huge steps have left dead or saturated; empty if there are none."""
     # A loss above the constant baseline is as much evidence as larger steps.
-    enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else _HUGE_UPDATE_RATIO
-    if not steps.lasting > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
+    enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else UpdateRatio.HUGE
+    if not steps.lasting > enough or not vitals.had_a_chance or not vitals.gain <= Gain.VERY_GOOD:
         return ""
     saturated = _grown(vitals.saturated, _MAX_SHARE_SATURATED, vitals.squashed_outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
-    if vitals.gain > _GOOD_GAIN and vitals.is_falling:
+    if vitals.gain > Gain.GOOD and vitals.is_falling:
         return ""
     # Units that die in the first steps are dead in the first window, but were not dormant before.
     dead = _grown(vitals.dead, _MAX_SHARE_DEAD, before=vitals.dormant)
@@ -54,7 +50,7 @@ def have_led_away(vitals: Vitals, steps: Steps) -> bool:
     known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
     return (
         known
-        and steps.lasting > _LARGE_UPDATE_RATIO
+        and steps.lasting > UpdateRatio.LARGE
         and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
         and not vitals.misinitialized
     )
@@ -70,8 +66,8 @@ def have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
         return False
     enough = _MIN_GROWTH_WHILE_FALLING if vitals.is_falling else _MIN_GROWTH_WITH_FIRST_STEPS
     return (
-        vitals.gain < _LITTLE_GAIN
+        vitals.gain < Gain.LITTLE
         and steps.lasting > _MIN_FIRST_UPDATE_RATIO
         and vitals.growth > enough
-        and first_layer_step(vitals) > _HUGE_UPDATE_RATIO
+        and first_layer_step(vitals) > UpdateRatio.HUGE
     )

@@ -2,9 +2,9 @@
 
 from ....remedy import Remedy
 from ...clipping import clip_less
+from ...vital_signs.levels import UpdateRatio
 from ...vital_signs.vitals import Vitals
 
-_SMALL_UPDATE_RATIO = 2e-4  # Of a step's length to that of the weights.
 _LATE_SHARE_OF_STEPS = 0.75
 _MAX_RATE_SHARE_COME_TO = 0.3
 _MAX_RATIO_WHEN_LET_DOWN = 1e-2
@@ -70,7 +70,7 @@ def _is_cut_short(vitals: Vitals) -> bool:
 def is_let_down(vitals: Vitals) -> bool:
     """Whether a schedule has long decayed a rate that was not too low to almost nothing."""
     updates = vitals.update_ratios
-    if not updates or not max(updates) > _SMALL_UPDATE_RATIO:
+    if not updates or not max(updates) > UpdateRatio.SMALL:
         return False
     long_ago = updates[int(_LATE_SHARE_OF_STEPS * len(updates))] < (
         _MAX_RATIO_WHEN_LET_DOWN * max(updates)

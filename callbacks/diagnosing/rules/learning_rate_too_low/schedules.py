@@ -3,25 +3,21 @@
 from ....remedy import Remedy
 from ...rounding import as_share
 from ...symptom import Finding
+from ...vital_signs.levels import Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .causes import is_let_down, ways_to_longer_steps, words_on_cause
 
 _MAX_SHARE_OF_SCHEDULE = 0.2
 _MAX_RATE_SHARE_WARMING = 0.1
-_SMALL_UPDATE_RATIO = 2e-4  # Of a step's length to that of the weights.
 _MIN_UPDATES = 9
 _MAX_RATIO_OF_DIED_UPDATES = 1e-3
-_GOOD_GAIN = 0.5
-_MIN_HARMLESS_GAIN = 0.9
 
 
 def find_unfinished_schedule(vitals: Vitals) -> Finding | None:
     """Find a one-cycle schedule that counts steps but is stepped once per epoch."""
-    if (
-        not vitals.schedule_share < _MAX_SHARE_OF_SCHEDULE
-        or vitals.gain > _GOOD_GAIN
-        or not vitals.had_a_chance
-    ):
+    if not vitals.schedule_share < _MAX_SHARE_OF_SCHEDULE:
+        return None
+    if vitals.gain > Gain.GOOD or not vitals.had_a_chance:
         return None
     evidence = (
         f"The training makes {vitals.schedule_share:.1%} of the steps that its learning-rate "
@@ -38,11 +34,10 @@ def find_endless_warm_up(vitals: Vitals) -> Finding | None:
     now, given = vitals.learning_rate, vitals.learning_rate_given
     rises = vitals.learning_rate_peak <= now < _MAX_RATE_SHARE_WARMING * given
     updates = vitals.update_ratios
-    is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
-    # A schedule may multiply a rate that nobody would use, as Noam's multiplies 1.
-    if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_UPDATE_RATIO):
+    if not (rises and vitals.is_past_half) or vitals.gain > Gain.EXCELLENT:
         return None
-    if vitals.gain > _MIN_HARMLESS_GAIN:
+    # A schedule may multiply a rate that nobody would use, as Noam's multiplies 1.
+    if not 0 < max(updates, default=0.0) < UpdateRatio.SMALL:
         return None
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps, each moves the weights by "
@@ -55,11 +50,7 @@ def find_endless_warm_up(vitals: Vitals) -> Finding | None:
 def find_early_end(vitals: Vitals) -> Finding | None:
     """Find a rate that decayed to almost nothing in the first third of the training."""
     updates = vitals.update_ratios
-    if (
-        len(updates) < _MIN_UPDATES
-        or not vitals.step > vitals.planned_steps / 2
-        or vitals.gain > _MIN_HARMLESS_GAIN
-    ):
+    if len(updates) < _MIN_UPDATES or not vitals.step > vitals.planned_steps / 2:
         return None
     # The third is of the planned steps, and not of those done so far.
     share = vitals.step / vitals.planned_steps
@@ -67,7 +58,7 @@ def find_early_end(vitals: Vitals) -> Finding | None:
     is_early = updates[third] < _MAX_RATIO_OF_DIED_UPDATES * max(updates) and is_let_down(vitals)
     if not is_early or vitals.waits_for_plateau or vitals.objective.of_positions:
         return None
-    if not vitals.objective.constant_loss > 0:
+    if vitals.gain > Gain.EXCELLENT or not vitals.objective.constant_loss > 0:
         return None
     evidence = (
         "The last two thirds of the training have hardly any effect: each step moves the weights "

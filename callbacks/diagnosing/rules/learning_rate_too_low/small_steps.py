@@ -5,16 +5,14 @@ import statistics
 
 from ...rounding import as_share
 from ...symptom import Finding
+from ...vital_signs.levels import Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 from .causes import ways_to_longer_steps, words_on_cause
 
 # Of a step's length to that of the weights.
 _NEGLIGIBLE_UPDATE_RATIO = 1e-5
-_TINY_UPDATE_RATIO = 1e-4
-_SMALL_UPDATE_RATIO = 2e-4
 _SHORT_UPDATE_RATIO = 3e-4
 _MODEST_UPDATE_RATIO = 5e-4
-_USUAL_UPDATE_RATIO = 1e-3
 _HURRIED_UPDATE_RATIO = 2e-3
 _MIN_SHARE_OF_TINY = 0.25  # Of all updates.
 _MIN_SHARE_AT_FIRST = 0.75  # Of the usual length of a step.
@@ -26,12 +24,7 @@ _SHORT_WAY_OF_ALL_STEPS = 2e-2
 _LITTLE_WAY_OF_ALL_STEPS = 5e-2
 
 # Share taken off the loss of the best constant prediction (the constant baseline).
-_HARDLY_ANY_GAIN = 0.1
-_SOME_GAIN = 0.2
-_LITTLE_GAIN = 0.3
 _MAX_GAIN_WITH_SHORT_STEPS = 0.4
-_GOOD_GAIN = 0.5
-_MIN_HARMLESS_GAIN = 0.9
 
 
 def find_motionless(vitals: Vitals) -> Finding | None:
@@ -41,11 +34,11 @@ def find_motionless(vitals: Vitals) -> Finding | None:
         return None
     steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
     way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
-    short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > _LITTLE_GAIN)
+    short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > Gain.LITTLE)
     # Whatever it started from, a network whose loss still falls in each epoch has more to learn.
     learned = vitals.learned if vitals.epochs_fall else vitals.gain
-    short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and learned < _HARDLY_ANY_GAIN
-    short |= way < _LITTLE_WAY_OF_ALL_STEPS and knows and vitals.gain < _SOME_GAIN
+    short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and learned < Gain.HARDLY_ANY
+    short |= way < _LITTLE_WAY_OF_ALL_STEPS and knows and vitals.gain < Gain.SOME
     if not (short and way > 0):
         return None
     evidence = (
@@ -61,7 +54,7 @@ def find_crawling(vitals: Vitals) -> Finding | None:
     updates = vitals.update_ratios
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return None
-    fast = max(updates) > _USUAL_UPDATE_RATIO
+    fast = max(updates) > UpdateRatio.USUAL
     if _has_done_its_work(vitals, updates):
         return None
     recent = statistics.median(updates[-5:])
@@ -73,7 +66,7 @@ def find_crawling(vitals: Vitals) -> Finding | None:
     crawls = fell > 0 and falls and _asks_for_longer_steps(vitals, updates, learned)
     # With negligible steps, a loss that looks better is noise.
     stands = (
-        recent < _TINY_UPDATE_RATIO
+        recent < UpdateRatio.TINY
         and not _has_learned(vitals, recent, fell)
         and not vitals.is_rising
     )
@@ -96,11 +89,11 @@ def find_crawling(vitals: Vitals) -> Finding | None:
 
 def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:
     """Whether a schedule decayed the rate only after it had done its work, or had its chance."""
-    fast = max(updates) > _USUAL_UPDATE_RATIO
-    tiny = sum(update < _TINY_UPDATE_RATIO for update in updates)
+    fast = max(updates) > UpdateRatio.USUAL
+    tiny = sum(update < UpdateRatio.TINY for update in updates)
     worked = fast and tiny < _MIN_SHARE_OF_TINY * len(updates)
     let_down = vitals.learning_rate < 0.5 * vitals.learning_rate_peak
-    return let_down and (worked or vitals.gain > _LITTLE_GAIN)
+    return let_down and (worked or vitals.gain > Gain.LITTLE)
 
 
 def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
@@ -111,9 +104,9 @@ def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
     """
     falls = vitals.is_falling and vitals.validation_falls
     ends = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
-    limit = _USUAL_UPDATE_RATIO if ends else _MODEST_UPDATE_RATIO
+    limit = UpdateRatio.USUAL if ends else _MODEST_UPDATE_RATIO
     is_short = statistics.median(updates) < limit
-    return vitals.is_past_half and falls and is_short and learned < _HARDLY_ANY_GAIN
+    return vitals.is_past_half and falls and is_short and learned < Gain.HARDLY_ANY
 
 
 def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
@@ -138,18 +131,18 @@ def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float)
     # With good steps, even a task such as parity begins to be learned well before half-time.
     return (
         _has_ebbed(vitals, updates, learned)
-        or (recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN)
+        or (recent < UpdateRatio.SMALL and learned < Gain.LITTLE)
         or (longest < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS)
-        or (vitals.is_past_half and longest < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN)
+        or (vitals.is_past_half and longest < _MODEST_UPDATE_RATIO and learned < Gain.HARDLY_ANY)
     )
 
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
     """Whether more was learned than noise explains: the smaller the steps, the more is noise."""
     if step < _NEGLIGIBLE_UPDATE_RATIO:
-        return vitals.gain > _LITTLE_GAIN
-    enough = _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step
-    return vitals.has_learned and (vitals.gain > enough or fell > _LITTLE_GAIN)
+        return vitals.gain > Gain.LITTLE
+    enough = Gain.LITTLE * _NEGLIGIBLE_UPDATE_RATIO / step
+    return vitals.has_learned and (vitals.gain > enough or fell > Gain.LITTLE)
 
 
 def find_unhurried(vitals: Vitals) -> Finding | None:
@@ -162,12 +155,12 @@ def find_unhurried(vitals: Vitals) -> Finding | None:
     largest = max(updates, default=0.0)
     if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
         return None
-    tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
+    tiny = largest < UpdateRatio.SMALL and statistics.median(updates) < UpdateRatio.TINY
     late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
     goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
-    at_usual = _LITTLE_GAIN if late else _SOME_GAIN
-    limit = _GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else at_usual
-    limit = _MIN_HARMLESS_GAIN if goes_on else limit
+    at_usual = Gain.LITTLE if late else Gain.SOME
+    limit = Gain.GOOD if largest < UpdateRatio.USUAL else at_usual
+    limit = Gain.EXCELLENT if goes_on else limit
     as_ever = vitals.falls_as_fast_as_ever or _creeps(vitals, updates)
     # The noise of batches may hide it.
     knows = vitals.objective.constant_loss > 0
@@ -191,7 +184,7 @@ def _creeps(vitals: Vitals, updates: list[float]) -> bool:
 
     After a warm-up, the pace of the first steps is nothing to compare with.
     """
-    if not (max(updates) < _MODEST_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN):
+    if not (max(updates) < _MODEST_UPDATE_RATIO and vitals.gain < Gain.LITTLE):
         return False
     first = statistics.median(updates[: max(1, len(updates) // 4)])
     return vitals.keeps_its_pace and first > _MIN_SHARE_AT_FIRST * statistics.median(updates)

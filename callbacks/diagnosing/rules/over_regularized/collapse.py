@@ -9,11 +9,11 @@ import statistics
 
 from ....remedy import Remedy
 from ...symptom import Finding
+from ...vital_signs.levels import UpdateRatio
 from ...vital_signs.vitals import Vitals
 
 _LOOKS_AT_EITHER_END = 5
 _RECENT_LOOKS = 10
-_MIN_UPDATE_RATIO = 1e-4
 
 # Of the other terms to the data loss.
 _MIN_RATIO_BESIDE_INPUTS = 0.02
@@ -100,7 +100,7 @@ def _find_empty_code(vitals: Vitals) -> Finding | None:
     data, beside = _parts(vitals)
     # Behind dead units, any code is empty.
     shut = max(vitals.dead.last.values(), default=0.0) > _MIN_SHARE_DEAD_IF_SHUT
-    if shut or not data or not statistics.median(steps) > _MIN_UPDATE_RATIO:
+    if shut or not data or not statistics.median(steps) > UpdateRatio.TINY:
         return None
     late, late_data = (statistics.fmean(part[-_RECENT_LOOKS:]) for part in (beside, data))
     mean = objective.placed_loss

@@ -4,16 +4,14 @@ import math
 
 from ....remedy import Remedy
 from ...symptom import Finding
+from ...vital_signs.levels import RECENT_CHECKS, Gain
 from ...vital_signs.vitals import Vitals
 
 _HIGH_DROPOUT = 0.5
 _EXTREME_DROPOUT = 0.8
 _LITTLE_SHARE_LET_THROUGH = 0.1
 _TINY_SHARE_LET_THROUGH = 0.02
-_GOOD_GAIN = 0.5
-_LITTLE_GAIN = 0.3
 
-_RECENT_CHECKS = 3
 _MIN_RATIO_TO_VALIDATION = 1.5
 _MIN_SHARE_OF_SCALE = 0.5
 _MIN_RATIO_OF_A_SUM = 1.5
@@ -32,14 +30,14 @@ def _lets_nothing_through(vitals: Vitals) -> Finding | None:
     extreme = vitals.dropout >= _EXTREME_DROPOUT
     # Dropout rescales what it lets through; an enormous loss has other causes.
     extreme |= let_through <= _LITTLE_SHARE_LET_THROUGH and not vitals.gain < -1
-    most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
+    most = Gain.GOOD if let_through <= _TINY_SHARE_LET_THROUGH else Gain.LITTLE
     if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
         return None
     places = f" in {len(high)} places" if len(high) > 1 else ""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
     loss = vitals.recent_data_loss if knows else vitals.recent_loss
     start = "that of the best constant prediction" if knows else "what it was at first"
-    better = f"only {vitals.gain:.0%} below" if vitals.gain > _LITTLE_GAIN else "hardly better than"
+    better = f"only {vitals.gain:.0%} below" if vitals.gain > Gain.LITTLE else "hardly better than"
     evidence = (
         f"With dropout of {vitals.dropout:g}{places} the training loss is {loss:.4g}, "
         f"{better} {start}."
@@ -50,8 +48,8 @@ def _lets_nothing_through(vitals: Vitals) -> Finding | None:
 
 def _far_above_validation(vitals: Vitals) -> Finding | None:
     """Find a training loss far above that of validation, where dropout is off."""
-    recent = vitals.checked_losses[-_RECENT_CHECKS:]
-    if vitals.dropout < _HIGH_DROPOUT or len(recent) < _RECENT_CHECKS:
+    recent = vitals.checked_losses[-RECENT_CHECKS:]
+    if vitals.dropout < _HIGH_DROPOUT or len(recent) < RECENT_CHECKS:
         return None
     if not all(check > 0 for check, _ in recent):
         return None

@@ -5,15 +5,14 @@ import statistics
 
 from ....remedy import Remedy
 from ...symptom import Finding
+from ...vital_signs.levels import Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 
 _MIN_PENALTY_SHARE = 0.5
 _MIN_PENALTY_SHARE_IF_STUCK = 0.1
 _MIN_PENALTY_SHARE_AT_FIRST = 0.05
 _FIRST_LOOKS = 5
-_MIN_UPDATE_RATIO = 1e-4
 _MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
-_MAX_GAIN_IF_HELD = 0.8
 
 
 def find_penalty(vitals: Vitals) -> Finding | None:
@@ -28,7 +27,7 @@ def find_penalty(vitals: Vitals) -> Finding | None:
     share = max(first, last)
     # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
     steps = vitals.update_ratios[-5:]
-    moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
+    moves = bool(steps) and statistics.median(steps) > UpdateRatio.TINY
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
     if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
         return None
@@ -48,7 +47,7 @@ def find_holding_penalty(vitals: Vitals) -> Finding | None:
     share = statistics.median(vitals.penalty_shares[-10:] or [0.0])
     if not (share > _MIN_PENALTY_SHARE and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS):
         return None
-    if not vitals.gain < _MAX_GAIN_IF_HELD:
+    if not vitals.gain < Gain.HARMLESS:
         return None
     evidence = (
         f"{share:.0%} of the loss is penalty. It has shrunk the weights to {vitals.growth:.0%} of "
@@ -62,13 +61,9 @@ def find_holding_penalty(vitals: Vitals) -> Finding | None:
 def find_vanished_penalty(vitals: Vitals) -> Finding | None:
     """Find a penalty that has taken most of the weights away, and is itself small since then."""
     first = statistics.median(vitals.penalty_shares[:_FIRST_LOOKS] or [0.0])
-    if vitals.has_data_loss_alone or not (
-        first > _MIN_PENALTY_SHARE_AT_FIRST
-        and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
-        and vitals.had_a_long_chance
-    ):
+    if not (first > _MIN_PENALTY_SHARE_AT_FIRST and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS):
         return None
-    if not vitals.is_poor:
+    if vitals.has_data_loss_alone or not (vitals.is_poor and vitals.had_a_long_chance):
         return None
     evidence = (
         f"{first:.0%} of the first losses was penalty. It has shrunk the weights to "

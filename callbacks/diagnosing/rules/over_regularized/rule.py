@@ -3,6 +3,7 @@
 import math
 
 from ...symptom import Finding
+from ...vital_signs.levels import Gain
 from ...vital_signs.vitals import Vitals
 from .collapse import find_collapse
 from .dropout import find_dropout
@@ -10,7 +11,6 @@ from .penalty import find_holding_penalty, find_penalty, find_vanished_penalty
 from .weight_decay import find_balanced_decay, find_weight_decay
 
 _MAX_GAIN_IF_OUTWEIGHED = 0.65
-_GOOD_GAIN = 0.5
 
 
 def examine(vitals: Vitals) -> Finding | None:
@@ -23,7 +23,7 @@ def examine(vitals: Vitals) -> Finding | None:
         return None  # The run failed before anything could outweigh the data.
     if collapsed := find_collapse(vitals):
         return collapsed
-    if vitals.gain > _GOOD_GAIN:
+    if vitals.gain > Gain.GOOD:
         return (
             find_weight_decay(vitals) or find_balanced_decay(vitals) or find_holding_penalty(vitals)
         )

@@ -11,6 +11,7 @@ import statistics
 from ....remedy import Remedy
 from ...clipping import clip_less
 from ...symptom import Finding
+from ...vital_signs.levels import RECENT_CHECKS, Gain, UpdateRatio
 from ...vital_signs.vitals import Vitals
 
 _MIN_WEIGHT_DECAY = 0.05
@@ -23,14 +24,10 @@ _MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
 _MAX_RATIO_OF_LOST_GRADIENT = 1e-8
 _MIN_PULL_TO_HOLD = 0.5  # Norm of what decay adds to the gradients, over theirs.
 
-_HUGE_UPDATE_RATIO = 0.1
 _FIRST_UPDATES = 5
-_RECENT_CHECKS = 3
 _MIN_FALL_SHARE = 0.02
 
-_MAX_GAIN_IF_HELD = 0.8
 _MAX_GAIN_IF_OUTWEIGHED = 0.65
-_SOME_GAIN = 0.2
 _SOME_GAIN_IF_UNKNOWN = 0.05  # Where the loss of the best constant prediction is unknown.
 
 
@@ -44,7 +41,7 @@ def find_weight_decay(vitals: Vitals) -> Finding | None:
     # Harm done by huge first steps is not due to a usual decay. (Later steps are relatively large
     # where decay has shrunk the weights.)
     peak = max(vitals.update_ratios[:_FIRST_UPDATES], default=0.0)
-    if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
+    if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > UpdateRatio.HUGE:
         return None
     taken = vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
     if vitals.weight_decay >= _MIN_WEIGHT_DECAY and taken and _stands(vitals):
@@ -61,9 +58,7 @@ def find_balanced_decay(vitals: Vitals) -> Finding | None:
     some lower loss, and that is where training stalls.
     """
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    if not (
-        pulls and vitals.is_past_half and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1
-    ):
+    if not (pulls and vitals.is_past_half and vitals.gain < Gain.HARMLESS and vitals.growth < 1):
         return None
     pull = statistics.median(pulls)
     if not pull > _MIN_PULL_TO_HOLD:
@@ -80,7 +75,7 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> Finding | None:
     """
     huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
     # With no constant prediction to compare with, part of a loss may be all there is to learn.
-    some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
+    some = Gain.SOME if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
     # How much was learned of a loss below 0, or of one that was never seen, nobody can tell.
     unseen = not vitals.losses or math.isfinite(vitals.recent_loss)
@@ -100,13 +95,13 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> Finding | None:
 def _stands(vitals: Vitals) -> bool:
     """Whether the loss, of validation where that is known, no longer falls."""
     checks = vitals.validation_losses
-    if len(checks) <= _RECENT_CHECKS:
+    if len(checks) <= RECENT_CHECKS:
         return vitals.had_a_long_chance and not vitals.is_falling
-    before, recent = min(checks[:-_RECENT_CHECKS]), min(checks[-_RECENT_CHECKS:])
+    before, recent = min(checks[:-RECENT_CHECKS]), min(checks[-RECENT_CHECKS:])
     return vitals.had_a_long_chance and recent > (1 - _MIN_FALL_SHARE) * before
 
 
-def _taken(vitals: Vitals) -> Finding | None:
+def _taken(vitals: Vitals) -> Finding:
     """Report a decay that left less than half of the weights, with a loss that has stalled."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
@@ -117,7 +112,7 @@ def _taken(vitals: Vitals) -> Finding | None:
     return Finding("warning", evidence, figures, (_less_decay(vitals),), reports=3)
 
 
-def _takes(vitals: Vitals) -> Finding | None:
+def _takes(vitals: Vitals) -> Finding:
     """Report a decay that each step must first make up for, with a loss that has stalled."""
     taken = vitals.weight_decay * vitals.learning_rate_peak
     evidence = (
@@ -157,33 +152,22 @@ def _lost_tables(vitals: Vitals) -> Finding | None:
 
 def _beside_gradients(vitals: Vitals, pull: float, least: float) -> Finding | None:
     """Report a decay that is so large beside the gradients, or the clipping that makes it so."""
-    if pull * vitals.left_by_clipping > least:
-        return _coupled(vitals, pull)
-    # Steps that are short because of it are reported by `learning_rate_too_low`.
-    return None if vitals.steps_by_gradients else _clipped(vitals, pull)
-
-
-def _clipped(vitals: Vitals, pull: float) -> Finding | None:
-    """Report a decay that outweighs the gradients, since clipping leaves so little of them."""
+    decay, left = vitals.weight_decay, vitals.left_by_clipping
+    figures, remedies = {"weight_decay": decay, "pull": pull}, _decay_remedies(vitals)
+    if pull * left > least:
+        evidence = (
+            f"The weight decay of {decay:g} is added to the gradients, and was {pull:.2g} times as "
+            "large as they were in the first steps."
+        )
+        return Finding("warning", evidence, figures, remedies)
+    if vitals.steps_by_gradients:
+        return None  # Steps that are short because of it are reported by `learning_rate_too_low`.
     evidence = (
-        f"Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm, and the "
-        f"weight decay of {vitals.weight_decay:g} that is added to that was {pull:.2g} times as "
-        "large in the first steps."
+        f"Clipping scales gradients down to {left:.1g} of their norm, and the weight decay of "
+        f"{decay:g} that is added to that was {pull:.2g} times as large in the first steps."
     )
-    figures = {"weight_decay": vitals.weight_decay, "pull": pull, "left": vitals.left_by_clipping}
-    remedies = (clip_less(vitals.usual_gradient), *_decay_remedies(vitals))
-    return Finding("warning", evidence, figures, remedies)
-
-
-def _coupled(vitals: Vitals, pull: float) -> Finding | None:
-    """Report a decay that is added to the gradients and is large beside them."""
-    evidence = (
-        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
-        f"{pull:.2g} times as large as they were in the first steps."
-    )
-    figures = {"weight_decay": vitals.weight_decay, "pull": pull}
-    remedies = _decay_remedies(vitals)
-    return Finding("warning", evidence, figures, remedies)
+    remedies = (clip_less(vitals.usual_gradient), *remedies)
+    return Finding("warning", evidence, {**figures, "left": left}, remedies)
 
 
 def _less_decay(vitals: Vitals) -> Remedy:

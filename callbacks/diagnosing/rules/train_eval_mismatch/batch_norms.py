@@ -6,10 +6,10 @@ from itertools import pairwise
 from ....remedy import Remedy
 from ...rounding import in_two_digits
 from ...symptom import Finding
+from ...vital_signs.levels import Gain
 from ...vital_signs.vitals import Vitals
 
 _TOO_FEW_VALUES = 3
-_GOOD_GAIN = 0.5
 
 # Between running statistics and a batch's own.
 _MIN_GAP_OF_MOMENTS = 1.0
@@ -36,7 +36,7 @@ def find_tiny_batches(vitals: Vitals) -> Finding | None:
     if fewest < 2:
         evidence = "BatchNorm gets a batch of one, which has no variance."
         return Finding("critical", evidence, figures, norm_remedies(), reports=1)
-    if most > _TOO_FEW_VALUES or vitals.gain > _GOOD_GAIN:
+    if most > _TOO_FEW_VALUES or vitals.gain > Gain.GOOD:
         return None
     evidence = (
         f"BatchNorm normalises over {most:.0f} values: any two of them become 1 and -1, and "
@@ -48,7 +48,7 @@ def find_tiny_batches(vitals: Vitals) -> Finding | None:
 def find_norms_in_evaluation_mode(vitals: Vitals) -> Finding | None:
     """Find BatchNorm layers in evaluation mode from the start, with their initial statistics."""
     names = vitals.norms_in_evaluation_mode
-    if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
+    if not names or not vitals.had_a_chance or vitals.gain > Gain.GOOD:
         return None
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
     evidence = (
