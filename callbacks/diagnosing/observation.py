@@ -29,9 +29,8 @@ from .losses.loss_record import LossRecord
 from .losses.losses_by_hand import LossesByHand
 from .losses.side_losses import SideLosses
 from .rank_news import News
-from .rate_schedules import read_rates
 from .schedule import Schedule
-from .training_plan import read_plan
+from .training_plan import read_plan, read_rates
 from .vital_signs.vitals import Vitals
 from .weights.anatomy import dropout_rates, largest_recurrent_gain
 from .weights.clearing import Clearing

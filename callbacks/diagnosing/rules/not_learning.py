@@ -13,7 +13,6 @@ as time unless told otherwise, and raise no error where it is the batch.
 import math
 import statistics
 
-from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
 from ..vital_signs.levels import Gain
@@ -166,5 +165,4 @@ def _stuck(vitals: Vitals) -> Finding | None:
     evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
     # Some networks leave a plateau late; without a planned length, no step is known to be early.
     is_early = vitals.step <= _EARLY_SHARE_OF_STEPS * vitals.planned_steps < math.inf
-    severity: Severity = "warning" if is_early else "critical"
-    return Finding(severity, evidence, figures, remedies, reports=3)
+    return Finding("warning" if is_early else "critical", evidence, figures, remedies, reports=3)

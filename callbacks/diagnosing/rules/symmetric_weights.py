@@ -27,7 +27,7 @@ def examine(vitals: Vitals) -> Finding | None:
     if more := len(same) - 1:
         evidence += f"; the same holds in {more} other layer{'s' if more > 1 else ''}"
     evidence += "."
-    return _symptom(same, evidence)
+    return _finding(same, evidence)
 
 
 def _of_tables(vitals: Vitals) -> Finding | None:
@@ -39,7 +39,7 @@ def _of_tables(vitals: Vitals) -> Finding | None:
         f"All columns of {names[0]} have identical values and gradients, so that they stay copies "
         f"of one another{f'; the same holds for {names[1]}' if len(names) > 1 else ''}."
     )
-    return _symptom(names, evidence)
+    return _finding(names, evidence)
 
 
 def _of_zeros(vitals: Vitals) -> Finding | None:
@@ -55,7 +55,7 @@ def _of_zeros(vitals: Vitals) -> Finding | None:
     more = len(names) - 1
     others = "does 1 other" if more == 1 else f"do {more} others"
     evidence = f"{names[0]} is all zeros and gets a gradient of zeros; so {others}."
-    return _symptom(names, evidence)
+    return _finding(names, evidence)
 
 
 def _of_constants(vitals: Vitals) -> Finding | None:
@@ -73,10 +73,10 @@ def _of_constants(vitals: Vitals) -> Finding | None:
         f"{share:.0%} of the weights started as a single number per layer, first in {names[0]}: "
         "only their biases distinguish the units."
     )
-    return _symptom(names, evidence, reports=2)
+    return _finding(names, evidence, reports=2)
 
 
-def _symptom(names: list[str], evidence: str, reports: int = 1) -> Finding:
+def _finding(names: list[str], evidence: str, reports: int = 1) -> Finding:
     remedies = (Remedy("Initialise the weights at random.", 'init="auto"'),)
     figures = {"layers": float(len(names))}
     return Finding("critical", evidence, figures, remedies, names[0], reports=reports)

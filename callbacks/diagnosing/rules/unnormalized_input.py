@@ -8,7 +8,6 @@ in the thousands beside one of tenths, or raw years are not.
 import math
 from dataclasses import replace
 
-from ...diagnosis import Severity
 from ...remedy import Remedy
 from ..symptom import Finding
 from ..vital_signs.levels import Gain
@@ -29,7 +28,7 @@ def examine(vitals: Vitals) -> Finding | None:
         "largest_mean": inputs.largest_mean, "largest_std": inputs.largest_std,
         "smallest_std": inputs.smallest_std,
     }  # fmt: skip
-    return _symptom(vitals, inputs.layer, reason, figures)
+    return _finding(vitals, inputs.layer, reason, figures)
 
 
 def _beside(vitals: Vitals) -> Finding | None:
@@ -41,14 +40,13 @@ def _beside(vitals: Vitals) -> Finding | None:
                 f"and of half of them below {side.usual:.2g}"
             )
             figures = {"rms": side.rms, "largest": side.largest, "usual": side.usual}
-            return replace(_symptom(vitals, layer, reason, figures), is_root=True)
+            return replace(_finding(vitals, layer, reason, figures), is_root=True)
     return None
 
 
-def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Finding:
+def _finding(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Finding:
     # A fall from a first loss that such inputs inflated is no sign of success.
     fell = vitals.gain >= Gain.HARMLESS and vitals.objective.constant_loss > 0
-    severity: Severity = "info" if fell else "warning"
     evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
         Remedy(
@@ -58,7 +56,7 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
         Remedy("Divide pixels by 255.", "x = x.float() / 255"),
         Remedy("Start the network with a normalisation layer.", "nn.BatchNorm1d(features)"),
     )
-    return Finding(severity, evidence, figures, remedies, layer, reports=1)
+    return Finding("info" if fell else "warning", evidence, figures, remedies, layer, reports=1)
 
 
 def _hides_others(vitals: Vitals) -> bool:

@@ -111,12 +111,12 @@ class Vitals(ValidationSigns):
         False for unnormalised inputs, which are a cause of their own, and for a contrastive loss,
         whose temperature and number of terms decide where it starts.
         """
-        if not self.objective.usual_loss > 0 or not self.data_losses or self.missed:
-            return False
-        if self.objective.of_positions:
+        objective = self.objective
+        known = objective.usual_loss > 0 and self.data_losses and not self.missed
+        if not known or objective.of_positions:
             return False
         # Class weights raise the loss of the best constant prediction.
-        usual = max(self.objective.usual_loss, self.objective.constant_loss)
+        usual = max(objective.usual_loss, objective.constant_loss)
         is_loud = any(layer.is_last and layer.weight_gain > LOUD for layer in self.layers)
         times = _MIN_RATIO_TO_USUAL_LOSS_IF_LOUD if is_loud else _MIN_RATIO_TO_USUAL_LOSS
         return self.first_data_loss > times * usual and not self.has_raw_inputs

@@ -12,8 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from torchvitals.callbacks.diagnosing.clipping import clips_itself
 from torchvitals.callbacks.diagnosing.inputs.batch_norms import NormProbe
-from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
-from torchvitals.callbacks.diagnosing.training_plan import read_plan
+from torchvitals.callbacks.diagnosing.training_plan import read_plan, schedule_share
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 from torchvitals.callbacks.diagnosing.weights.anatomy import (
     are_waiting,

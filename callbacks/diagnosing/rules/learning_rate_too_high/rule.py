@@ -18,7 +18,6 @@ from .training_harm import (
     is_far_off,
     is_forgotten,
     is_thrown,
-    is_undone,
     keeps_from_learning,
     ran_away,
 )
@@ -41,9 +40,9 @@ _MIN_BATCHES_OF_A_THIRD = 2
 _MAX_RATIO_OF_FALLING_THIRDS = 0.7
 _REPORTS_WHEN_COMING_BACK = 10
 
-# Tests for the known kinds of harm, any of which is enough.
+# Tests for the known kinds of harm to a run with enough steps to make progress; any is enough.
 _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
-    keeps_from_learning, ran_away, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
+    keeps_from_learning, ran_away, is_far_off, is_hurt, has_turned, validation_jumps,
     validation_loss_jumps, has_lost_its_best, has_cost_half, have_led_away,
     have_replaced_weights, is_forgotten,
 )  # fmt: skip
@@ -51,17 +50,16 @@ _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
 
 def examine(vitals: Vitals) -> Finding | None:
     """Find a loss that large steps keep from falling, or drive up."""
-    steps = Steps.of(vitals.total_updates)
+    steps = Steps.of(vitals.update_ratios)
     if not vitals.one_loss or steps is None or len(vitals.losses) < _FEWEST_BATCHES:
         return None
     if _was_wrong_before(vitals) and not vitals.had_loss_spike:
         return None
     killed = what_died(vitals, steps)
-    if not (
-        _do_harm(vitals, steps) or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)
-    ):
+    harmed = vitals.had_a_chance and any(harm(vitals, steps) for harm in _HARMS)
+    if not (harmed or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)):
         return None
-    return _symptom(vitals, steps, killed)
+    return _finding(vitals, steps, killed)
 
 
 def _was_wrong_before(vitals: Vitals) -> bool:
@@ -77,12 +75,7 @@ def _lost_at_once(vitals: Vitals) -> bool:
     return not finite or max(finite) <= 10 * abs(finite[0])
 
 
-def _do_harm(vitals: Vitals, steps: Steps) -> bool:
-    """Whether a run with enough steps to make progress was harmed in any of the known ways."""
-    return vitals.had_a_chance and any(harm(vitals, steps) for harm in _HARMS)
-
-
-def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Finding:
+def _finding(vitals: Vitals, steps: Steps, killed: str) -> Finding:
     # The first loss may be below the mean of every later window.
     seen = [*vitals.finite_curve, *filter(math.isfinite, vitals.losses[:1])]
     least = min(seen, default=math.nan)

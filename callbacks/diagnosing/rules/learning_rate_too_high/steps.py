@@ -35,9 +35,8 @@ class Steps:
     lasting: float
 
     @classmethod
-    def of(cls, updates: Sequence[float]) -> "Steps | None":
-        """Summarise the update ratios of all reports; None if none is known."""
-        known = [update for update in updates if math.isfinite(update)]
+    def of(cls, known: Sequence[float]) -> "Steps | None":
+        """Summarise all known update ratios; None if there is none."""
         if not known:
             return None
         first, later = known[:_FIRST_UPDATES], known[_FIRST_UPDATES:]

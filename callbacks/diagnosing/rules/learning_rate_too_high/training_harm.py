@@ -40,15 +40,13 @@ _BATCHES_OF_A_LONG_TRAINING = 400
 def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss rose, is unstable or has stalled, and steps are large enough to be why."""
     stuck = not _came_down(vitals) and not vitals.is_falling
+    poor = vitals.is_worse_than_constant
     # Many networks stay at the constant baseline for a while before they make progress. If there is
     # nothing to learn they stay there for good, with steps that noise alone makes large.
     lost = stuck and (
-        (steps.recent > UpdateRatio.LARGE and vitals.is_worse_than_constant)
+        (steps.recent > UpdateRatio.LARGE and poor)
         or (steps.recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
-        or (
-            steps.peak > UpdateRatio.HUGE
-            and (vitals.is_worse_than_constant or vitals.had_a_long_chance)
-        )
+        or (steps.peak > UpdateRatio.HUGE and (poor or vitals.had_a_long_chance))
     )
     rages = steps.recent > UpdateRatio.HUGE and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and first_layer_step(vitals) > UpdateRatio.HUGE
@@ -85,15 +83,6 @@ def _came_down(vitals: Vitals) -> bool:
     return vitals.has_learned or (math.isnan(vitals.gain) and fell)
 
 
-def is_undone(vitals: Vitals, steps: Steps) -> bool:
-    """Whether the loss stays above that of the untrained network and the constant baseline."""
-    knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
-    if not steps.lasting > UpdateRatio.HUGE or not knows or not vitals.gain < 0:
-        return False
-    first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
-    return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
-
-
 def is_far_off(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss is over twice the constant baseline, with steps that were large once.
 
@@ -114,10 +103,9 @@ def has_cost_half(vitals: Vitals, steps: Steps) -> bool:
     """Whether half of the planned steps were spent at the constant baseline, and some were huge."""
     constant = vitals.whole_constant
     known = constant > 0 and bool(vitals.curve)
-    if (
-        not (known and steps.lasting > UpdateRatio.HUGE and vitals.gain < Gain.LITTLE)
-        or vitals.has_added_terms
-    ):
+    if not (known and steps.lasting > UpdateRatio.HUGE) or vitals.has_added_terms:
+        return False
+    if not vitals.gain < Gain.LITTLE:
         return False
     lost = sum(loss > _MIN_RATIO_AT_PLATEAU * constant for loss in vitals.curve) / len(vitals.curve)
     return lost * vitals.step > _MIN_SHARE_OF_STEPS_LOST * vitals.planned_steps

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from torchvitals.callbacks.diagnosing.rate_schedules import read_rates, waits_for_plateau
+from torchvitals.callbacks.diagnosing.training_plan import read_rates, waits_for_plateau
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
 
