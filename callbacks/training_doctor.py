@@ -14,7 +14,7 @@ from ..functional.arguments import flag, optional_text, optional_whole_number
 from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosing.brought_monitors import BroughtMonitors
-from .diagnosing.causes import join_causes
+from .diagnosing.causes import explanations, join_causes
 from .diagnosing.error_units import error_units
 from .diagnosing.examination import examine
 from .diagnosing.filling import fill
@@ -24,7 +24,6 @@ from .diagnosing.observation import Observation
 from .diagnosing.rank_news import RankNews
 from .diagnosing.schedule import Schedule
 from .diagnosing.telling.announcing import announce, conclude
-from .diagnosing.telling.explanations import explanations
 from .diagnosing.telling.plain_code import in_plain_code, is_of_this_package
 from .diagnosing.validation import Check, ValidationCurve
 from .diagnosing.vital_signs.vitals import Vitals

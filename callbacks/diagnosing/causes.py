@@ -66,28 +66,44 @@ def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
     Returns:
         The causes first, then the symptoms that nothing explains.
     """
-    left = {symptom.problem: symptom for symptom in symptoms}
-
-    def joins(problem: P) -> bool:
-        return not left[problem].stands_alone
-
-    joined = []
+    left, joined = {symptom.problem: symptom for symptom in symptoms}, []
     plain = [s for s in symptoms if s.severity != "info"]
     known_first = {
         effect for s in plain if s.problem in _SEEN_FIRST for effect in CAUSES[s.problem]
     }
-    for root in [s for s in plain if s.is_root and s.problem not in known_first]:
-        if left.pop(root.problem, None) is not None:
-            known = [effect for effect in _DISTURBED if effect in left]
-            explained = [left.pop(effect) for effect in known if joins(effect)]
-            joined.append(_with_evidence(root, explained))
-    for cause, effects in CAUSES.items():
+    roots = [s.problem for s in plain if s.is_root and s.problem not in known_first]
+    for cause, effects in [*((root, _DISTURBED) for root in roots), *CAUSES.items()]:
         symptom = left.get(cause)
         if symptom is None or symptom.severity == "info" or symptom.stands_alone:
             continue
-        explained = [left.pop(effect) for effect in effects if effect in left and joins(effect)]
-        joined.append(_with_evidence(left.pop(cause), explained))
+        del left[cause]
+        known = [e for e in effects if e in left and not left[e].stands_alone]
+        joined.append(_with_evidence(symptom, [left.pop(effect) for effect in known]))
     return [*joined, *left.values()]
+
+
+def explanations(seen: Sequence[Symptom], causes: Sequence[Symptom]) -> dict[P, P]:
+    """Return the cause of each problem that another one explains.
+
+    Args:
+        seen: Symptoms that the rules find, at most one for each problem.
+        causes: The same after `join_causes`.
+
+    Returns:
+        The problems that are observed but not diagnosed themselves, with their causes.
+    """
+    own = {cause.problem for cause in causes}
+    return {
+        symptom.problem: cause.problem
+        for symptom in seen
+        if symptom.problem not in own
+        for cause in reversed(causes)
+        if _explains(cause, symptom)
+    }
+
+
+def _explains(cause: Symptom, symptom: Symptom) -> bool:
+    return [joined.problem for joined in join_causes([symptom, cause])] == [cause.problem]
 
 
 def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:

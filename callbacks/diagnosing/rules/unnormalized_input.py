@@ -59,15 +59,6 @@ def _finding(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
     return Finding("info" if fell else "warning", evidence, figures, remedies, layer, reports=1)
 
 
-def _hides_others(vitals: Vitals) -> bool:
-    """Whether half of the features are nearly constant beside the one with the largest scale."""
-    inputs = vitals.inputs
-    return (
-        inputs.features > 2
-        and 0 < inputs.usual_std < _MAX_RATIO_OF_HIDDEN_DEVIATION * inputs.largest_std
-    )
-
-
 def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if not math.isfinite(inputs.rms):
@@ -85,7 +76,10 @@ def _reason(vitals: Vitals) -> str | None:
             f"standard deviations of features range from {inputs.smallest_std:.2g} to "
             f"{inputs.largest_std:.3g}"
         )
-    if vitals.had_a_long_chance and not vitals.gain > Gain.LITTLE and _hides_others(vitals):
+    # Half of the features may be nearly constant beside the one with the largest scale.
+    hides = 0 < inputs.usual_std < _MAX_RATIO_OF_HIDDEN_DEVIATION * inputs.largest_std
+    learns = vitals.gain > Gain.LITTLE or not vitals.had_a_long_chance
+    if inputs.features > 2 and hides and not learns:
         return (
             f"one feature has a standard deviation of {inputs.largest_std:.3g}, and half of them "
             f"{inputs.usual_std:.2g} or less"

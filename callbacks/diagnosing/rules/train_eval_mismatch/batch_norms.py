@@ -145,14 +145,10 @@ def find_stale_statistics(vitals: Vitals) -> Finding | None:
     layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
     gap = vitals.statistics_gap[layer]
     ratios = [check / loss if loss > 0 else 0.0 for check, loss in recent]
-    worse = min(ratios)
-    if (
-        vitals.batch_size == 1
-        and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
-        and ratios[-1] > _MIN_RATIO_TO_TRAINING
-    ):
-        worse = ratios[-1]
-    elif not (gap >= _MIN_GAP_OF_MOMENTS and worse >= _MIN_RATIO_TO_TRAINING):
+    # In batches of one, the last check and a smaller gap are enough.
+    of_one = vitals.batch_size == 1 and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
+    worse = ratios[-1] if of_one and ratios[-1] > _MIN_RATIO_TO_TRAINING else min(ratios)
+    if not (of_one or gap >= _MIN_GAP_OF_MOMENTS) or worse < _MIN_RATIO_TO_TRAINING:
         return None
     evidence = (
         f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "

@@ -27,12 +27,8 @@ def find_early_gap(vitals: Vitals) -> Finding | None:
     if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
         return None
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
-    times = _most_by_batch_size(vitals)
-    worse = (
-        min(check / loss for check, loss in early) / times
-        if min(loss for _, loss in early) > 0
-        else 0.0
-    )
+    ratio = min(check / loss if loss > 0 else 0.0 for check, loss in early)
+    worse = ratio / _most_by_batch_size(vitals)
     poor = min(check for check, _ in early) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return None
@@ -58,10 +54,10 @@ def _may_be_of_other_units(vitals: Vitals) -> bool:
 
     Without a baseline, several checks must tell that it does not.
     """
-    knows = vitals.objective.constant_loss > 0
-    return vitals.falls_along or not (
-        knows or len(vitals.validation_losses) >= _CHECKS_TO_KNOW_UNITS
-    )
+    if vitals.falls_along:
+        return True
+    few = len(vitals.validation_losses) < _CHECKS_TO_KNOW_UNITS
+    return few and not vitals.objective.constant_loss > 0
 
 
 def _most_by_batch_size(vitals: Vitals) -> float:

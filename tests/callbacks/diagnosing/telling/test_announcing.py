@@ -12,10 +12,9 @@ from torch import manual_seed
 from tqdm import tqdm
 
 from torchvitals.callbacks import Diagnosis, Problem, TrainingDoctor
-from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.causes import explanations, join_causes
 from torchvitals.callbacks.diagnosing.symptom import Symptom
 from torchvitals.callbacks.diagnosing.telling.announcing import announce
-from torchvitals.callbacks.diagnosing.telling.explanations import explanations
 from torchvitals.callbacks.monitoring.guard import SideWork
 from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import MLPClassifier
