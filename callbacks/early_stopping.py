@@ -299,11 +299,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._checks.gradients.begin_backward(trainer)
 
     @uncompiled
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that gradients await a step, under manual optimisation."""
+        if not pl_module.automatic_optimization:
+            self._checks.gradients.by_hand.end_backward(trainer)
+
+    @uncompiled
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Note that an optimiser is about to use its gradients."""
-        self._checks.gradients.begin_step(trainer)
+        self._checks.gradients.begin_step(trainer, optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.parameter import is_lazy
 
-from ...functional.same_bits import same_bits
+from ...functional.state_changes import same_bits
 from ..monitoring.guard import warn
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.recording.loggers import run_folder

@@ -68,7 +68,7 @@ class Checks:
         self.averages = Averages()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
-        self._first = FirstPlace(self._end_step)
+        self._first = FirstPlace(self._begin_batch, self._end_step)
         self.planned_epochs = -1
         self.loaded = False
         self.clear()
@@ -143,13 +143,22 @@ class Checks:
         """Record the state before a training batch."""
         self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
-        if self.rules.criterion == "PQ":
+        by_hand = not pl_module.automatic_optimization
+        # The same decision on every rank, because the sums are exchanged.
+        if trainer.world_size > 1 or by_hand or self.rules.criterion == "PQ":
             self._first.take(trainer)
 
+    def _begin_batch(self, trainer: Trainer) -> None:
+        self.epoch_sums.tell(trainer, begins=True)
+
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
-        """Add the loss, without waiting for the device."""
+        """Add the loss if the criterion needs it, without waiting for the device."""
         automatic = trainer.lightning_module.automatic_optimization
-        self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
+        if not automatic:
+            self.gradients.by_hand.end_batch(trainer)
+        if self.rules.criterion == "PQ":
+            self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
+        self.epoch_sums.tell(trainer, begins=False)
 
     def end_batch(self, trainer: Trainer) -> None:
         """Note that a training batch is over."""

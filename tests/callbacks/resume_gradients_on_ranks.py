@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from helpers.accumulating import Regresses, SavesAt, Sparse, fit
+from helpers.accumulating import ByHand, Regresses, SavesAt, Sparse, fit
 from helpers.training import leave_group
 from lightning.pytorch.strategies import ModelParallelStrategy
 
@@ -23,7 +23,7 @@ def main(path: Path) -> None:
     Not before the first step: of a checkpoint from there Lightning fails under FSDP2."""
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended")
     found = {}
-    for name in ("DDP", "DDP sparse", "FSDP2"):
+    for name in ("DDP", "DDP by hand", "DDP sparse", "FSDP2"):
         fits = [train(name)]
         for hook, batch in (("end", 4), ("end", 5), ("start", 9), ("end", 11)):
             saved = path.parent / f"{name}-{batch}.ckpt"
@@ -35,7 +35,8 @@ def main(path: Path) -> None:
 
 def train(name: str, **arguments):
     """A fit on two ranks, of which each has a half of every batch."""
-    model = Sparse() if name == "DDP sparse" else Regresses(sharded=name == "FSDP2")
+    models = {"DDP by hand": ByHand, "DDP sparse": Sparse}
+    model = models.get(name, Regresses)(**({"sharded": True} if name == "FSDP2" else {}))
     return fit(model=model, devices=2, strategy=strategy_of(name), **arguments)
 
 

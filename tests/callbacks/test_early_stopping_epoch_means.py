@@ -40,7 +40,7 @@ EXPECTED = {
     "metric": by_epoch(LOSSES, statistics.mean),
     "at the epoch's end": by_epoch(LOSSES, statistics.mean),
 }
-CURVES = ("metric with lists", "metric with lists, later")
+CURVES = ("metric with lists", "metric with lists, later", "large metric")
 EXPECTED |= {name: EXPECTED["mean"] for name in WAYS if name not in (*EXPECTED, *CURVES)}
 
 

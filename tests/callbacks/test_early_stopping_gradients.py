@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.accumulating import BATCHES, IN_A_STEP, Regresses, SavesAt, Sparse, fit
+from helpers.accumulating import BATCHES, IN_A_STEP, ByHand, Regresses, SavesAt, Sparse, fit
 from helpers.training import SavesOnException, run
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
@@ -189,13 +189,14 @@ def test_on_two_ranks(tmp_path):
     search = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     script = HERE / "resume_gradients_on_ranks.py"
     run([sys.executable, script, tmp_path / "found"], tmp_path, PYTHONPATH=search)
-    dense, sparse = fit(), fit(model=Sparse())
+    alone_by_name = {"DDP by hand": fit(model=ByHand()), "DDP sparse": fit(model=Sparse())}
+    summed = fit()
     for rank in (0, 1):
         found = torch.load(tmp_path / f"found.{rank}", weights_only=True)
-        assert list(found) == ["DDP", "DDP sparse", "FSDP2"]
+        assert list(found) == ["DDP", "DDP by hand", "DDP sparse", "FSDP2"]
         for name, (whole, *resumed) in found.items():
             assert len(resumed) == 4, name
-            alone = sparse if name == "DDP sparse" else dense
+            alone = alone_by_name.get(name, summed)
             for other in (whole, *resumed):
                 assert other["step"] == alone["step"], name
                 assert other["curve"] == pytest.approx(alone["curve"], rel=1e-4), name

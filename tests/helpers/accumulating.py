@@ -68,6 +68,32 @@ class Sparse(Regresses):
         return super().training_step(batch, batch_idx) + words.square().mean()
 
 
+class ByHand(Regresses):
+    """Sums up gradients under manual optimisation; its steps end at no epoch."""
+
+    def __init__(self, broken: int | None = None) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.broken = broken
+
+    @property
+    def done(self) -> int:
+        total: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        return total
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.learn(super().training_step(batch, batch_idx) / IN_A_STEP)
+
+    def learn(self, loss: Tensor) -> None:
+        optimizer: Any = self.optimizers()
+        if self.done == self.broken:
+            raise InterruptedError
+        self.manual_backward(loss)
+        if self.done % IN_A_STEP == IN_A_STEP - 1:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
 class SavesAt(Callback):
     """Saves a checkpoint in a hook of a batch, counted from the start, and interrupts the run."""
 

@@ -33,11 +33,13 @@ WAYS: dict[str, tuple[dict[str, Any], str]] = {
     "min": ({"reduce_fx": "min"}, "x"),
     "first batch only": ({"hook": "training_step", "every": BATCHES}, "x"),
     "from the third batch on": ({"start": 2}, "x"),
+    "on the last rank only": ({"last_rank_only": True, "sync_dist": False}, "x"),
     "at the batch's start": ({"hook": "on_train_batch_start"}, "x"),
     "at the batch's end": ({"hook": "on_train_batch_end"}, "x"),
     "at the epoch's end": ({"hook": "on_train_epoch_end"}, "x"),
     "metric": ({"metric": "mean"}, "x"),
     "metric with lists": ({"metric": "auroc"}, "x"),
+    "large metric": ({"metric": "binned auroc"}, "x"),
     "metric with lists, later": ({"metric": "auroc", "start": 2}, "x"),
 }
 
@@ -57,19 +59,24 @@ class Logs(LightningModule):
     """Its weight is the number of steps done."""
 
     def __init__(
-        self, hook="training_step", every=1, start=0, metric=None, losses=LOSSES, **arguments
-    ):
+        self, hook="training_step", every=1, start=0, metric=None, losses=LOSSES,
+        last_rank_only=False, **arguments,
+    ):  # fmt: skip
         super().__init__()
         self.hook, self.every, self.metric, self.losses = hook, every, metric, losses
-        self.start = start
+        self.start, self.last_rank_only = start, last_rank_only
         self.arguments = {"on_step": False, "on_epoch": True, "sync_dist": True, **arguments}
         self.weight = nn.Parameter(torch.zeros(1))
-        self.meters = nn.ModuleDict({"mean": MeanMetric(), "auroc": BinaryAUROC()})
+        self.meters = nn.ModuleDict({"mean": MeanMetric(), "auroc": BinaryAUROC(),
+                                     # 6000 numbers, of which a batch changes some.
+                                     "binned auroc": BinaryAUROC(thresholds=1500)})  # fmt: skip
 
     def say(self, hook: str, batch_idx: int) -> None:
         """Log the value of this batch, if it is logged in this hook."""
         number = self.current_epoch * BATCHES + batch_idx
         if hook != self.hook or batch_idx % self.every or batch_idx < self.start:
+            return
+        if self.last_rank_only and self.global_rank < self.trainer.world_size - 1:
             return
         logged, size = logged_on(number, self.global_rank, self.losses)
         value = torch.tensor(logged)

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from ....functional.same_bits import same_bits
+from ....functional.state_changes import same_bits
 from ..other_hooks import averages, tensors
 from ..tensors import is_plain
 from .progress import batch_progress, left_to_lightning

@@ -14,7 +14,8 @@ from torch import Tensor
 from ....functional.metric_states import restore_metric_states_
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
-from .rank_values import of_ranks
+from .rank_sums import RankSums, Sums, Told
+from .told_bytes import tell
 
 T = TypeVar("T")
 
@@ -32,14 +33,19 @@ class EpochSums:
 
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = self._own = frozenset(monitors)
+        self._ranks = RankSums(self.monitors)
         self.clear()
 
     def add_names(self, names: frozenset[str]) -> None:
         """Keep the sums of these metrics as well, from the start of training."""
-        self.monitors = self._own | names
+        self.monitors = self._ranks.monitors = self._own | names
 
     def clear(self) -> None:
         """Forget all sums."""
+        self._ranks.clear()
+        self._forget()
+
+    def _forget(self) -> None:
         self._loaded: dict[str, Any] | None = None
         self._pending: dict[str, EpochSum] = {}
         self._before: tuple[int, dict[str, EpochSum]] = (-1, {})
@@ -66,6 +72,24 @@ class EpochSums:
     def end_batch(self, trainer: Trainer) -> None:
         """Add the checkpoint's sums to those of metrics that were logged again."""
         self._try(lambda: self._merge(trainer), None)
+
+    def tell(self, trainer: Trainer, begins: bool) -> None:
+        """Exchange what the ranks logged; on all of them or on none.
+
+        Args:
+            trainer: The Trainer.
+            begins: Whether a batch begins, rather than its step being done.
+        """
+        if not self._ranks.is_due(trainer, begins):
+            return
+        # A failure on this rank must not keep the others waiting.
+        self._try(lambda: self._merge(trainer), None)
+        sums: dict[str, EpochSum] = self._try(lambda: self._sums(trainer), {})
+        failed = (Told.FAILED, b"")
+        flags, told = self._try(lambda: self._ranks.message(trainer, sums), failed)
+        united, messages = tell(trainer, flags, told)
+        self._ranks.agree(trainer, united)
+        self._try(lambda: self._ranks.take(sums, messages), None)
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Merge the last sums, and return values of metrics that were not logged again, by name."""
@@ -106,18 +130,30 @@ class EpochSums:
     def state(self, trainer: Trainer) -> dict[str, Any] | None:
         """Return every rank's sums over an unfinished epoch; a collective, like saving itself.
 
-        After an exception, which other ranks may not have raised, theirs are lost.
+        Not after an exception, which other ranks may not have raised.
         """
         if self._loaded is not None:
             return self._loaded
         nothing: dict[str, EpochSum] = {}
         own = self._try(lambda: self._to_save(trainer), nothing)
-        rows = [own] if trainer.world_size == 1 else of_ranks(trainer, own)
-        lost = [] if rows else _names(own.values())
+        rows, behind = self._rows(trainer, own)
+        lost = _names(kept for name, kept in own.items() if not any(name in row for row in rows))
         skipped: list[str] = self._try(lambda: self._skipped(trainer), [])
         if not any(rows) and not lost and not skipped:
             return None
-        return {"epoch": trainer.current_epoch, "rows": rows, "lost": lost, "skipped": skipped}
+        found = {"rows": rows, "lost": lost, "behind": behind, "skipped": skipped}
+        return {"epoch": trainer.current_epoch, **found}
+
+    def _rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
+        """Return every rank's sums, and names of those one batch behind on other ranks."""
+        behind: list[str] = []
+        rows: list[Sums] = [{} for _ in range(trainer.world_size)]
+        if trainer.world_size > 1 and trainer.interrupted:
+            return self._try(lambda: self._ranks.rows(trainer, own), (rows, behind))
+        if trainer.world_size == 1 or not torch.distributed.is_initialized():
+            return [own], behind
+        torch.distributed.all_gather_object(rows, own)
+        return rows, behind
 
     def _skipped(self, trainer: Trainer) -> list[str]:
         """Return names still to be logged in this batch's last hook, not called on resume."""
@@ -145,10 +181,12 @@ class EpochSums:
     def _take_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:
-            rows, lost = loaded["rows"], loaded["lost"]
-            _warn_of_lost(lost)
-            _warn_of_skipped(loaded["skipped"])
+            rows = loaded["rows"]
+            _warn_of_lost(lost := loaded.get("lost", []))
+            _warn_of_behind(loaded.get("behind", []))
+            _warn_of_skipped(loaded.get("skipped", []))
             self._pending = _own(trainer, rows)
+            self._ranks.resume(trainer, rows)
             missing = {*lost, *_names(kept for row in rows for kept in row.values())}
             self.unknown |= missing - set(_names(self._pending.values()))
             for kept in self._pending.values():
@@ -160,7 +198,7 @@ class EpochSums:
         try:
             return part()
         except Exception as error:
-            self.clear()
+            self._forget()
             self._failed, self.unknown = True, self.monitors
             rank_zero_warn(
                 f"If a training epoch is interrupted, means of {', '.join(sorted(self.monitors))} "
@@ -180,7 +218,18 @@ def _warn_of_lost(names: list[str]) -> None:
         rank_zero_warn(
             f"Over the epoch that is resumed, {', '.join(names)} will cover only its rest: the "
             "checkpoint was saved after an exception, when sums could not be gathered from the "
-            "other ranks."
+            "other ranks, which had not sent them before. They do so after each batch if a "
+            "callback or the data module has an `on_exception`: save there, as "
+            "`OnExceptionCheckpoint` does."
+        )
+
+
+def _warn_of_behind(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will lack what the other ranks "
+            "logged with the last batch: the exception was raised before they could send it. Place "
+            "EarlyStopping before the callbacks that may fail, if it was one of them."
         )
 
 
@@ -194,8 +243,6 @@ def _warn_of_skipped(names: list[str]) -> None:
 
 
 def _own(trainer: Trainer, rows: list[dict[str, EpochSum]]) -> dict[str, EpochSum]:
-    if not rows:
-        return {}
     if len(rows) == trainer.world_size:
         return dict(rows[trainer.global_rank])
     names = _names(kept for row in rows for kept in row.values())

@@ -48,6 +48,20 @@ def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[st
     }
 
 
+def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:
+    """Whether any of them was ever logged with training batches, not only at an epoch's end."""
+    results = trainer.fit_loop.epoch_loop._results.values()
+    return any(r.meta.fx != "on_train_epoch_end" and _watched(r, monitors) for r in results)
+
+
+def are_logged_elsewhere(trainer: Trainer, monitors: frozenset[str]) -> bool:
+    """Whether all of them were ever logged in validation or at the end of a training epoch."""
+    results = trainer.fit_loop.epoch_loop._results.values()
+    ends = [r for r in results if r.meta.fx == "on_train_epoch_end"]
+    names = logged_in_validation(trainer)
+    return monitors <= names.union(*(_watched(result, monitors) for result in ends))
+
+
 def logged_in_validation(trainer: Trainer) -> set[str]:
     """Return the names under which anything was ever logged in the validation of a fit.
 

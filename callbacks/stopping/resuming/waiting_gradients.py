@@ -14,20 +14,24 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
 
 from ...monitoring.layers import flattens_parameters
 from ..tensors import sharded_like
 from .exceptions import saves_on_exception
 from .progress import batch_progress
+from .waiting_optimizers import WaitingOptimizers
 
 
 class WaitingGradients:
     """Keep them for checkpoints, and return them to the parameters when training resumes.
 
-    Not under manual optimisation, where only the module knows which gradients await a step.
+    Attributes:
+        by_hand: Under manual optimisation, the optimisers whose gradients await a step.
     """
 
     def __init__(self) -> None:
+        self.by_hand = WaitingOptimizers()
         self.clear()
 
     def clear(self) -> None:
@@ -35,6 +39,7 @@ class WaitingGradients:
         self._loaded: dict[str, Any] | None = None
         self._differentiated = self._stepped = -1
         self._copies: dict[str, Tensor] | None = None
+        self.by_hand.clear()
 
     def begin_backward(self, trainer: Trainer) -> None:
         """Copy the gradients from before the current batch, which are about to change.
@@ -43,13 +48,15 @@ class WaitingGradients:
         """
         batch = batch_progress(trainer).total.ready
         if batch != self._differentiated and trainer.world_size == 1:
-            waits = _waiting(trainer) and saves_on_exception(trainer)
+            waits = self._count(trainer) and saves_on_exception(trainer)
             self._copies = self._copy(trainer) if waits else None
         self._differentiated = batch
 
-    def begin_step(self, trainer: Trainer) -> None:
+    def begin_step(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Note that from here on the weights may change, too."""
         self._stepped = batch_progress(trainer).total.ready
+        if not trainer.lightning_module.automatic_optimization:
+            self.by_hand.step(optimizer)
 
     def state(self, trainer: Trainer) -> dict[str, Any] | None:
         """Return full gradients, averaged over ranks; a collective, like saving a checkpoint.
@@ -59,16 +66,20 @@ class WaitingGradients:
         """
         if self._loaded is not None:
             return self._loaded
-        batches = _waiting(trainer)
+        batches = self._count(trainer)
         if not batches:
             return None
         lost = self._obstacle(trainer)
+        gradients = {} if lost else self._gather(trainer)
+        by_hand = [trainer.optimizers.index(optimizer) for optimizer in self.by_hand.found]
         return {
-            "epoch": trainer.current_epoch,
-            "batches": batches,
-            "gradients": {} if lost else self._gather(trainer),
-            "lost": lost,
-        }
+            "epoch": trainer.current_epoch, "batches": batches, "gradients": gradients,
+            "lost": lost, "by_hand": by_hand,
+        }  # fmt: skip
+
+    def _count(self, trainer: Trainer) -> int:
+        """Return the number of batches before the current one whose gradients await a step."""
+        return self.by_hand.batches or _waiting(trainer)
 
     def _obstacle(self, trainer: Trainer) -> str:
         """Return why they cannot be saved, the same on all ranks; empty if they can."""
@@ -89,19 +100,26 @@ class WaitingGradients:
         return bool(in_batch and done.total.ready == batch)
 
     def _copy(self, trainer: Trainer) -> dict[str, Tensor]:
-        own = _own(trainer).items()
+        own = self._own(trainer).items()
         return {name: p.grad.detach().clone() for name, p in own if p.grad is not None}
 
     def _gather(self, trainer: Trainer) -> dict[str, Tensor]:
         """Gather the gradients of all ranks."""
         if self._is_in_backward(trainer) and self._copies is not None:
             return {name: _on_cpu(gradient) for name, gradient in self._copies.items()}
-        own = _own(trainer)
+        own = self._own(trainer)
         sparse = _sparse_by_name(trainer, own)
         return {
             name: _sparse_mean(trainer, own[name]) if is_sparse else _whole(trainer, own[name])
             for name, is_sparse in sparse.items()
         }
+
+    def _own(self, trainer: Trainer) -> dict[str, nn.Parameter]:
+        """Return the parameters of the optimisers whose gradients await a step, by name."""
+        optimizers = self.by_hand.found or trainer.optimizers
+        groups = (group for optimizer in optimizers for group in optimizer.param_groups)
+        own = {parameter for group in groups for parameter in group["params"]}
+        return {name: p for name, p in _trained(trainer) if p in own}
 
     def load_state(self, state: dict[str, Any] | None) -> None:
         """Remember a checkpoint's gradients until training resumes."""
@@ -118,7 +136,11 @@ class WaitingGradients:
         loaded, self._loaded = self._loaded, None
         if loaded is None:
             return
-        if loaded["epoch"] != trainer.current_epoch or loaded["batches"] != _waiting(trainer):
+        by_hand = loaded["by_hand"]
+        if by_hand and len(trainer.optimizers) > max(by_hand):
+            optimizers = [trainer.optimizers[position] for position in by_hand]
+            self.by_hand.put_back(optimizers, loaded["batches"])
+        elif loaded["epoch"] != trainer.current_epoch or loaded["batches"] != _waiting(trainer):
             return  # the number of batches per step has changed
         if loaded["lost"]:
             rank_zero_warn(
@@ -134,7 +156,7 @@ class WaitingGradients:
 
 
 def _waiting(trainer: Trainer) -> int:
-    """Return the number of batches before the current one whose gradients await a step."""
+    """Return the number of batches trained since the last step."""
     by_hand = not trainer.lightning_module.automatic_optimization
     if by_hand or trainer.strategy.handles_gradient_accumulation:
         return 0
@@ -150,13 +172,6 @@ def _waiting(trainer: Trainer) -> int:
 def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
     module = trainer.lightning_module
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
-
-
-def _own(trainer: Trainer) -> dict[str, nn.Parameter]:
-    """Return the optimisers' parameters, by name."""
-    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
-    own = {parameter for group in groups for parameter in group["params"]}
-    return {name: p for name, p in _trained(trainer) if p in own}
 
 
 def _sparse_by_name(trainer: Trainer, own: dict[str, nn.Parameter]) -> dict[str, bool]:
