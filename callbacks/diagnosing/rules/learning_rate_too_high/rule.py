@@ -18,6 +18,7 @@ from .training_harm import (
     is_far_off,
     is_forgotten,
     is_thrown,
+    is_undone,
     keeps_from_learning,
     ran_away,
 )
@@ -42,7 +43,7 @@ _REPORTS_WHEN_COMING_BACK = 10
 
 # Tests for the known kinds of harm to a run with enough steps to make progress; any is enough.
 _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
-    keeps_from_learning, ran_away, is_far_off, is_hurt, has_turned, validation_jumps,
+    keeps_from_learning, ran_away, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
     validation_loss_jumps, has_lost_its_best, has_cost_half, have_led_away,
     have_replaced_weights, is_forgotten,
 )  # fmt: skip

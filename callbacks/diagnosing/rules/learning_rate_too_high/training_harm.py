@@ -83,6 +83,15 @@ def _came_down(vitals: Vitals) -> bool:
     return vitals.has_learned or (math.isnan(vitals.gain) and fell)
 
 
+def is_undone(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss stays above that of the untrained network and the constant baseline."""
+    knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
+    if not steps.lasting > UpdateRatio.HUGE or not knows or not vitals.gain < 0:
+        return False
+    first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
+    return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
+
+
 def is_far_off(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss is over twice the constant baseline, with steps that were large once.
 

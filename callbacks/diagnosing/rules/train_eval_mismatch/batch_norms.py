@@ -148,7 +148,7 @@ def find_stale_statistics(vitals: Vitals) -> Finding | None:
     # In batches of one, the last check and a smaller gap are enough.
     of_one = vitals.batch_size == 1 and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
     worse = ratios[-1] if of_one and ratios[-1] > _MIN_RATIO_TO_TRAINING else min(ratios)
-    if not (of_one or gap >= _MIN_GAP_OF_MOMENTS) or worse < _MIN_RATIO_TO_TRAINING:
+    if not (of_one or gap >= _MIN_GAP_OF_MOMENTS) or not worse >= _MIN_RATIO_TO_TRAINING:
         return None
     evidence = (
         f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "

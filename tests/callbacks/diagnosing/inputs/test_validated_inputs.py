@@ -177,7 +177,6 @@ BAD = {
         ([], {}, False),
         ([86.0, 45.0], {"inputs": InputScale("stem", mean=0.0, std=1.0, is_data=False)}, False),
         ([86.0, 45.0], {"validation_losses": [0.9, 0.6, 0.4]}, False),
-        ([86.0, 45.0], {"training_epoch_losses": []}, False),
     ],
 )
 def test_the_validation_loss_has_to_pay_for_other_inputs(known, more, sick):
