@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import get_worker_info
 
+from ..functional.arguments import optional_whole_number
 from ..functional.augmentation import keyed_uniform
 from ..functional.choices import choose
 from ..functional.devices import works_alongside
@@ -118,12 +119,11 @@ class BatchAugment(nn.Module):
                 f"Expected `operations` to be a preset's name or a mapping of names to ranges, "
                 f"but got {operations!r}."
             )
-        if num_classes is not None and num_classes < 1:
-            raise ValueError(f"Expected `num_classes` to be at least 1, but got {num_classes}.")
         self.operations = parse_operations(preset.operations)
         self.choices, self.extremes = preset.choices, preset.extremes
         self.generator = torch.Generator().manual_seed(seed) if generator is None else generator
-        self.seed, self.clamp, self.num_classes = seed, clamp, num_classes
+        self.seed, self.clamp = seed, clamp
+        self.num_classes = optional_whole_number("num_classes", num_classes)
         self._worker_seed: int | None = None
         self._range_checked = False
         self._numbers = needed_columns(self.operations, preset.choices)

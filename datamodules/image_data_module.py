@@ -23,7 +23,7 @@ from .images.arguments import check_streamed, checked_size, worker_processes
 from .images.batch_finish import BatchFinish
 from .images.duplicates import Duplicates, find_equal_images
 from .images.picture import draw_batch
-from .images.statistics import MEASURED_FILES, check_channels, measure_channels
+from .images.statistics import MEASURED_FILES, measure_channels
 from .loading import Loaders, Splitting, keep_plain_hyperparameters, warn_of_one_class
 from .loading.trainer_slot import TrainerSlot
 from .streaming.stream_loader import StreamLoader
@@ -393,7 +393,12 @@ class ImageDataModule(LightningDataModule):
         mean, std = self.normalization
         if mean is None or std is None:
             mean, std = measure_channels(data.images, measured, seed=self.seed, threads=threads)
-        check_channels(mean, self.image_channels or data.images.shape[0])
+        channels = self.image_channels or data.images.shape[0]
+        if mean.shape[1] not in (1, channels):
+            raise ValueError(
+                f"Expected `mean` and `std` with one number for each of {channels} channels, but "
+                f"got {mean.shape[1]}."
+            )
         self._statistics = mean, std
         return data
 
@@ -415,7 +420,7 @@ class ImageDataModule(LightningDataModule):
         if state:
             self._loading().load_state_dict(state["loading"], trainer=self.trainer)
         self.augment.num_classes = len(data.class_names)
-        channels = self.image_channels or data.images.shape[0]
+        channels, _, _ = self.image_shape
         self._finish = BatchFinish(*self._statistics, channels=channels, size=self.image_size)
         return data
 

@@ -39,16 +39,3 @@ def measure_channels(
     deviation = torch.where(deviation > _MAX_DEVIATION_OF_CONSTANT, deviation, 1.0)
     mean, deviation = (v.expand(source.shape[0]).view(1, -1, 1, 1) for v in (mean, deviation))
     return mean.float(), deviation.float()
-
-
-def check_channels(mean: Tensor, channels: int) -> None:
-    """Refuse statistics for a different number of channels.
-
-    Raises:
-        ValueError: If there is neither a single number nor one for each channel.
-    """
-    if mean.shape[1] not in (1, channels):
-        raise ValueError(
-            f"Expected `mean` and `std` with one number for each of {channels} channels, but got "
-            f"{mean.shape[1]}."
-        )
