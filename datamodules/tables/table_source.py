@@ -84,12 +84,7 @@ class TableSource:
                 f"Expected no feature to have the name of a target, but got {shown(taken)}. Leave "
                 f"it out, or pass the whole table and `target`."
             )
-        return table.with_targets(
-            {
-                name: self._read({name: values}).columns[name]
-                for name, values in zip(names, columns.T, strict=True)
-            }
-        )
+        return table.with_targets(self._read(dict(zip(names, columns.T, strict=True))).columns)
 
     def targets(self, table: Table) -> list[str]:
         """Return the names of the columns to predict.
