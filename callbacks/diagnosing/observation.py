@@ -32,9 +32,9 @@ from .rank_news import News
 from .schedule import Schedule
 from .training_plan import read_plan, read_rates
 from .vital_signs.vitals import Vitals
-from .weights.anatomy import dropout_rates, largest_recurrent_gain
+from .weights.anatomy import dropout_rates, largest_recurrent_gain, parameters_of
 from .weights.clearing import Clearing
-from .weights.weight_inspection import WeightInspection, parameters_of
+from .weights.weight_inspection import WeightInspection
 
 _GOOD_GAIN = 0.5
 # Vital signs that are not recomputed at each report.

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ....functional.precision import widest
 from ...monitoring.activations.compilation import eager_parts
 from ..vital_signs.signs import NAN, InputScale
-from ..weights.anatomy import is_composite, is_torchs, is_whole, matrix_of
+from ..weights.anatomy import is_composite, is_torchs, is_whole, matrices_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .custom_units import CustomUnits, is_custom_unit
 from .feature_moments import FeatureMoments, Moments
@@ -118,7 +118,7 @@ class FirstBatches:
                 self._hooks.add(before, self.norms.at(name))
             if is_custom_unit(part):
                 self._hooks.add(after, partial(self._look_at_units, name))
-            if matrix_of(part) is not None:
+            if matrices_of(part):
                 self._hooks.add(before, self._at_layer(name, part))
                 self._hooks.add(after, partial(self._look_at_output, name))
 
@@ -309,9 +309,8 @@ def _may_be_multiplied(name: str, own: nn.Module, x: Tensor) -> bool:
 
     A whole model, whose name is empty here, may process its inputs in any way first.
     """
-    matrix = matrix_of(own)
     features = {x.shape[-1], x.shape[1]}
-    return name != "" and matrix is not None and bool(features & set(matrix.shape))
+    return name != "" and not features.isdisjoint(matrices_of(own)[0].shape)
 
 
 def _sample(rows: Tensor) -> Tensor:

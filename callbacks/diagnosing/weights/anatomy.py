@@ -1,7 +1,6 @@
 """The weight layers of a network, and how they are initialised."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 import torch
@@ -12,13 +11,11 @@ from torch.optim import Optimizer
 from ..vital_signs.signs import NAN, Layer
 
 
-def matrix_of(module: nn.Module) -> Tensor | None:
-    """Return the weight matrix or kernel that a module itself owns; None for an embedding."""
-    return next(iter(matrices_of(module)), None)
-
-
 def matrices_of(module: nn.Module) -> list[Tensor]:
-    """Return all such weights of a module: a recurrent layer has several, an embedding none."""
+    """Return the weight matrices or kernels that a module itself owns.
+
+    A recurrent layer has several, an embedding none.
+    """
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return []
     own = module.parameters(recurse=False)
@@ -27,14 +24,24 @@ def matrices_of(module: nn.Module) -> list[Tensor]:
 
 def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Layer]:
     """Return the weight layers in order of registration, with ``ran`` False for now."""
-    optimized = {p for o in optimizers for group in o.param_groups for p in group["params"]}
-    layers = []
-    for name, part in module.named_modules():
-        if weights := matrices_of(part):
-            entries, trained = sum(w.numel() for w in weights), weights[0].requires_grad
-            layer = Layer(name, entries, trained, weights[0] in optimized, ran=False)
-            layers.append(replace(layer, matrices=len(weights)))
-    return layers
+    optimized = parameters_of(optimizers)
+    return [
+        Layer(
+            name,
+            entries=sum(w.numel() for w in weights),
+            trained=weights[0].requires_grad,
+            optimized=weights[0] in optimized,
+            ran=False,
+            matrices=len(weights),
+        )
+        for name, part in module.named_modules()
+        if (weights := matrices_of(part))
+    ]
+
+
+def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
+    """Return all parameters of the optimisers."""
+    return {p for o in optimizers for group in o.param_groups for p in group["params"]}
 
 
 def is_torchs(module: nn.Module) -> bool:
@@ -49,7 +56,7 @@ def is_composite(module: nn.Module) -> bool:
     """
     if is_torchs(module):
         return False
-    return any(part is not module and matrix_of(part) is not None for part in module.modules())
+    return any(part is not module and matrices_of(part) for part in module.modules())
 
 
 def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
@@ -64,7 +71,7 @@ def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for name, part in module.named_modules():
         if not is_torchs(part):
-            matrix = matrix_of(part)
+            matrix = next(iter(matrices_of(part)), None)
             own = part.named_parameters(name, recurse=False)
             found |= {n: p for n, p in own if p is not matrix and is_whole(p)}
     return found
@@ -103,10 +110,9 @@ def largest_recurrent_gain(module: nn.Module) -> float:
 
 def count_gates(module: nn.Module) -> int:
     """Return the number of blocks of units in a layer's weight: the gates of a recurrent layer."""
-    weight = matrix_of(module)
-    if weight is None or not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+    if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
         return 1
-    return max(1, len(weight) // int(module.hidden_size))
+    return max(1, len(matrices_of(module)[0]) // int(module.hidden_size))
 
 
 def gradient_of(weight: Tensor) -> Tensor | None:

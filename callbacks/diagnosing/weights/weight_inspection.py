@@ -27,6 +27,7 @@ from .anatomy import (
     is_whole,
     matrices_of,
     own_matrices,
+    parameters_of,
     weight_gain,
 )
 from .decay import decay_pull
@@ -352,8 +353,3 @@ class WeightInspection:
         self._idle = IdleUnits(state_dict["idle"])
         self._stepped = set(state_dict["stepped"])
         self._rated = {(position, place) for position, place in state_dict["rated"]}
-
-
-def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
-    """Return all parameters of the optimisers."""
-    return {p for o in optimizers for group in o.param_groups for p in group["params"]}

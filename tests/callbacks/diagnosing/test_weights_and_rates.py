@@ -5,18 +5,20 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.utils.data import DataLoader
 
+from torchvitals.callbacks import TrainingDoctor
 from torchvitals.callbacks.diagnosing.clipping import clips_itself
 from torchvitals.callbacks.diagnosing.inputs.batch_norms import NormProbe
 from torchvitals.callbacks.diagnosing.training_plan import read_plan, schedule_share
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 from torchvitals.callbacks.diagnosing.weights.anatomy import (
     are_waiting,
-    gain_by_hand,
     have_identical_columns,
     is_composite,
     weight_gain,
@@ -169,11 +171,26 @@ def test_the_gain_of_what_is_no_plain_matrix_is_not_known(weight):
     assert weight_gain(weight).isnan()
 
 
+class ByHand(LightningModule):
+    def __init__(self, deviation):
+        super().__init__()
+        torch.manual_seed(0)
+        self.weight = nn.Parameter(deviation * torch.randn(100, 100))
+
+    def training_step(self, batch, batch_idx):
+        return (batch @ self.weight).square().mean()
+
+    def configure_optimizers(self):
+        return SGD(self.parameters(), lr=1e-6)
+
+
 @pytest.mark.parametrize(("deviation", "known"), [(1.0, True), (0.02, False), (0.0, False)])
 def test_of_a_matrix_of_ones_own_only_a_large_gain_is_known(deviation, known):
-    torch.manual_seed(0)
-    weight = deviation * torch.randn(100, 100)
-    gain = float(gain_by_hand(weight))
+    doctor = TrainingDoctor()
+    loader = DataLoader(torch.rand(16, 100), 8)
+    quiet_trainer(max_steps=2, callbacks=[doctor]).fit(ByHand(deviation), loader)
+    (layer,) = doctor._observation.vitals.layers
+    gain = layer.weight_gain
     assert (gain == pytest.approx(10.0, rel=0.05)) if known else math.isnan(gain)
 
 

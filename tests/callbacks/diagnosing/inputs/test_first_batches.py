@@ -12,7 +12,7 @@ from torchvitals.callbacks.diagnosing.weights.anatomy import (
     count_gates,
     have_identical_units,
     largest_recurrent_gain,
-    matrix_of,
+    matrices_of,
 )
 
 
@@ -219,7 +219,7 @@ def test_the_units_of_each_gate_are_compared(kind):
                 nn.init.constant_(weight, 0.1)
         states = layer(torch.randn(5, 3))[0]
         states.square().sum().backward()
-        flag = have_identical_units(matrix_of(layer), sure=False, gates=count_gates(layer))
+        flag = have_identical_units(matrices_of(layer)[0], sure=False, gates=count_gates(layer))
         found.append(bool(flag))
     assert found == [False, True]
     assert count_gates(nn.Linear(3, 8)) == 1
