@@ -1,6 +1,6 @@
 """Inputs of BatchNorm layers: how many values they normalise over, how stale statistics are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,38 +81,34 @@ class NormProbe:
         """Values per channel in the largest batch of the layer with the fewest; inf without any."""
         return min(self._most.values(), default=float("inf"))
 
-    def at(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        """Return a forward pre-hook for the layer of that name."""
-
-        def look(norm: Any, arguments: tuple[Any, ...]) -> None:
-            self._look_for_sleep(name, norm)
-            if not norm.training:
-                self.evaluated_in_training.add(name)
-                return
-            x = arguments[0] if arguments else None
-            channels = _channel_dim(norm, x)
-            if not isinstance(x, Tensor) or channels is None:
-                return
-            x = x.detach()
-            values = x.numel() / x.shape[channels] * _ranks_of(norm)
-            self.fewest = min(self.fewest, values)
-            self._most[name] = max(self._most.get(name, 0.0), values)
-            if norm.running_mean is None:
-                return
-            # Without a momentum the statistics are the mean over all batches.
-            self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
-            with torch.no_grad():
-                mean, variance = unit_mean_and_variance(x, channels)
-                usual = norm.running_var + norm.eps
-                gap = torch.maximum(
-                    ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
-                    ((variance + norm.eps) / usual).log().abs().median() / 2,
-                )
-                known = self._new_gaps.get(name, gap) if name in self._called else gap
-                self._called.add(name)
-                self._new_gaps[name] = torch.maximum(known, gap)
-
-        return look
+    def look(self, name: str, norm: Any, arguments: tuple[Any, ...]) -> None:
+        """Inspect a call of the layer of that name."""
+        self._look_for_sleep(name, norm)
+        if not norm.training:
+            self.evaluated_in_training.add(name)
+            return
+        x = arguments[0] if arguments else None
+        channels = _channel_dim(norm, x)
+        if not isinstance(x, Tensor) or channels is None:
+            return
+        x = x.detach()
+        values = x.numel() / x.shape[channels] * _ranks_of(norm)
+        self.fewest = min(self.fewest, values)
+        self._most[name] = max(self._most.get(name, 0.0), values)
+        if norm.running_mean is None:
+            return
+        # Without a momentum the statistics are the mean over all batches.
+        self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
+        with torch.no_grad():
+            mean, variance = unit_mean_and_variance(x, channels)
+            usual = norm.running_var + norm.eps
+            gap = torch.maximum(
+                ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
+                ((variance + norm.eps) / usual).log().abs().median() / 2,
+            )
+            known = self._new_gaps.get(name, gap) if name in self._called else gap
+            self._called.add(name)
+            self._new_gaps[name] = torch.maximum(known, gap)
 
     def _look_for_sleep(self, name: str, norm: Any) -> None:
         trained = torch.is_grad_enabled() and any(p.requires_grad for p in norm.parameters())

@@ -1,6 +1,7 @@
 """Units of custom modules, such as radial basis functions, whose outputs a layer takes."""
 
 import weakref
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,8 @@ class CustomUnits(FirstCalls):
         """Forget the outputs of the last batch."""
         self._outputs.clear()
 
-    def keep(self, name: str, output: object) -> None:
-        """Record a module's output."""
+    def keep(self, name: str, module: nn.Module, arguments: Any, output: object) -> None:
+        """Record the output of a call of the module of that name."""
         if is_whole(output) and output.is_floating_point() and output.ndim > 1:
             self._outputs[id(output)] = weakref.ref(output), name
 

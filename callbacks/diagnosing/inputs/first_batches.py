@@ -115,9 +115,9 @@ class FirstBatches:
         for name, part in eager_parts(module):
             before, after = part.register_forward_pre_hook, part.register_forward_hook
             if is_batch_norm(part):
-                self._hooks.add(before, self.norms.at(name))
+                self._hooks.add(before, partial(self.norms.look, name))
             if is_custom_unit(part):
-                self._hooks.add(after, partial(self._look_at_units, name))
+                self._hooks.add(after, partial(self.custom_units.keep, name))
             if matrices_of(part):
                 self._hooks.add(before, self._at_layer(name, part))
                 self._hooks.add(after, partial(self._look_at_output, name))
@@ -157,11 +157,6 @@ class FirstBatches:
                 self.side_inputs.look(name, x)
 
         return look
-
-    def _look_at_units(
-        self, name: str, units: nn.Module, arguments: tuple[Any, ...], output: Any
-    ) -> None:
-        self.custom_units.keep(name, output)
 
     def _look_at_output(
         self, name: str, layer: nn.Module, arguments: tuple[Any, ...], output: Any

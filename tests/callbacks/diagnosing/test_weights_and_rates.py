@@ -1,6 +1,7 @@
 """Signs of weights, their decay and their rates' schedules before a step."""
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -129,7 +130,7 @@ def test_the_plan_says_how_many_ranks_have_batches_of_their_own():
 def test_of_a_norms_calls_in_a_batch_the_farthest_off_counts():
     torch.manual_seed(0)
     norm, probe = nn.BatchNorm1d(3), NormProbe()
-    look, x = probe.at("norm"), torch.randn(400, 3)
+    look, x = partial(probe.look, "norm"), torch.randn(400, 3)
     probe.begin()
     for scale in (1.0, 20.0, 1.0):
         look(norm, (scale * x,))
@@ -274,11 +275,11 @@ def test_norms_that_never_saw_a_batch_sleep():
     norms["pretrained"].eval()
     probe = NormProbe()
     for name, norm in norms.items():
-        probe.at(name)(norm, (torch.randn(8, 3),))
+        probe.look(name, norm, (torch.randn(8, 3),))
     probe.take([probe.news()])
     assert probe.asleep == ["eval"]
     norms["eval"].train()
-    probe.at("eval")(norms["eval"], (torch.randn(8, 3),))
+    probe.look("eval", norms["eval"], (torch.randn(8, 3),))
     probe.take([probe.news()])
     assert probe.asleep == []
 
@@ -286,7 +287,7 @@ def test_norms_that_never_saw_a_batch_sleep():
 @pytest.mark.parametrize(("momentum", "share"), [(0.1, 0.1), (1e-3, 1e-3), (None, 1.0)])
 def test_what_share_of_its_moments_a_norm_takes_from_a_batch(momentum, share):
     norm, probe, resumed = nn.BatchNorm1d(3, momentum=momentum), NormProbe(), NormProbe()
-    probe.at("norm")(norm, (torch.randn(8, 3),))
+    probe.look("norm", norm, (torch.randn(8, 3),))
     probe.take([probe.news()])
     resumed.load_state_dict(probe.state_dict())
     assert probe.momenta == resumed.momenta == {"norm": share}
@@ -298,7 +299,7 @@ def test_norms_that_are_meant_to_be_fixed_are_awake(kind):
     norm.running_mean.fill_(2.0 if kind == "other moments" else 0.0)
     norm.requires_grad_(kind != "frozen")
     with torch.set_grad_enabled(kind != "without gradients"):
-        probe.at("norm")(norm, (torch.randn(8, 3),))
+        probe.look("norm", norm, (torch.randn(8, 3),))
     probe.take([probe.news()])
     assert probe.asleep == []
 
@@ -306,7 +307,7 @@ def test_norms_that_are_meant_to_be_fixed_are_awake(kind):
 @pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 4), (4, 3, 0)])
 def test_an_empty_batch_says_nothing_of_a_norm(shape):
     norm, probe = nn.BatchNorm1d(3), NormProbe()
-    probe.at("norm")(norm, (torch.empty(shape),))
+    probe.look("norm", norm, (torch.empty(shape),))
     probe.take([probe.news()])
     assert (probe.gaps, probe.fewest) == ({}, math.inf)
 
@@ -324,7 +325,7 @@ def test_a_norm_of_ones_own_may_take_another_form():
     x = torch.randn(8, 5, 3) * 4 + 2
     probes = [NormProbe(), NormProbe()]
     for probe, norm, given in zip(probes, (own, plain), (x, x.flatten(0, 1)), strict=True):
-        probe.at("norm")(norm, (given,))
+        probe.look("norm", norm, (given,))
         probe.take([probe.news()])
     assert probes[0].fewest == probes[1].fewest == 40
     assert probes[0].gaps == pytest.approx(probes[1].gaps)
@@ -334,7 +335,7 @@ def test_a_norm_of_ones_own_may_take_another_form():
 def test_a_norm_of_whose_batch_nothing_is_seen_is_passed_over():
     norm, probe = nn.BatchNorm1d(3), NormProbe()
     for arguments in ((), ([torch.randn(8, 3)],), (torch.randn(8, 4, 5),), (torch.randn(8),)):
-        probe.at("norm")(norm, arguments)
+        probe.look("norm", norm, arguments)
     probe.take([probe.news()])
     assert (probe.gaps, probe.fewest) == ({}, math.inf)
 

@@ -43,7 +43,7 @@ def test_a_norm_that_is_in_evaluation_mode_in_training_too_is_no_other_one_in_va
 
 def test_what_is_evaluated_in_training_is_taken_down():
     net, probe, resumed = network().eval(), NormProbe(), NormProbe()
-    probe.at("1")(net[1], (torch.randn(8, 8),))
+    probe.look("1", net[1], (torch.randn(8, 8),))
     news = probe.news()
     probe.take([NormProbe().news(), news])
     resumed.load_state_dict(probe.state_dict())
