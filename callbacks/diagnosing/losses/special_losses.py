@@ -118,11 +118,13 @@ def _poisson_terms(loss: Tensor) -> tuple[Any, Any]:
         return None, None
     rate, product = (parent for parent, _ in node.next_functions)
     logarithm = single_parent(product) if base_name(product) == "Mul" else None
-    given: Any = logarithm
-    if base_name(given) == "Log":
-        given = past(single_parent(given), SMALL_CHANGES)
+    is_rate = logarithm is rate
+    if base_name(logarithm) == "Log":
+        # Not only the logarithm's input but also the rates may have a small constant added.
+        given = past(single_parent(logarithm), SMALL_CHANGES)
+        is_rate = given is past(rate, SMALL_CHANGES)
     of_logarithm = base_name(rate) == "Exp" and rate.next_functions[0][0] is logarithm
-    fits = logarithm is not None and (of_logarithm or given is rate)
+    fits = logarithm is not None and (of_logarithm or is_rate)
     return (rate, product) if fits else (None, None)
 
 

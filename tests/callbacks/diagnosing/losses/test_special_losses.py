@@ -175,6 +175,12 @@ LOSSES_BY_HAND = {
     "counts with Stirling's term": lambda x, t: F.poisson_nll_loss(x, t, full=True),
     "counts, by rates": lambda x, t: F.poisson_nll_loss(F.softplus(x), t, log_input=False),
     "counts, by exponentials": lambda x, t: F.poisson_nll_loss(x.exp(), t, log_input=False),
+    "counts, by positive rates": lambda x, t: F.poisson_nll_loss(
+        F.softplus(x) + 1e-3, t, log_input=False
+    ),
+    "counts, by bounded rates": lambda x, t: F.poisson_nll_loss(
+        x.exp().clamp(1e-3, 1e3), t, log_input=False
+    ),
     "counts by hand": lambda x, t: counts(F.softplus(x), t),
 }  # fmt: skip
 
