@@ -119,6 +119,17 @@ def test_a_layer_that_comes_later_has_a_name():
     assert list(updates.ratios) == ["network.0", "network.2", "network.3"]
 
 
+class LateNorm(Research):
+    def on_train_start(self):
+        nn.utils.parametrizations.spectral_norm(self.network[0])
+
+
+def test_a_layer_may_be_parametrised_once_training_has_started():
+    doctor = TrainingDoctor()
+    quiet_trainer(max_epochs=2, callbacks=[doctor]).fit(LateNorm(mlp()), samples(64, 8))
+    assert not doctor.failed
+
+
 def test_layers_that_find_their_size_with_the_first_batch_are_looked_at():
     doctor = TrainingDoctor()
     network = nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 8), nn.Linear(8, 3))

@@ -93,6 +93,8 @@ class WeightInspection:
         self._rated: set[tuple[int, int]] = set()
         self._weights: dict[str, Tensor] = {}
         self._modules: dict[str, nn.Module] = {}
+        self._largest: dict[str, Tensor] = {}
+        self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
         self._bare: dict[str, Tensor] = {}
         self._matrices: dict[str, Tensor] = {}
@@ -116,7 +118,15 @@ class WeightInspection:
         layers = self._vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
         self._modules = {layer.name: modules[layer.name] for layer in layers}
+        # A parametrisation that is registered later takes a layer's weights away from it.
         self._weights = {name: matrices_of(part)[0] for name, part in self._modules.items()}
+        # Of a recurrent layer's several matrices, the largest is the most informative.
+        self._largest = {
+            name: max(matrices_of(part), key=Tensor.numel)
+            for name, part in self._modules.items()
+            if is_torchs(part)
+        }
+        self._gates = {name: count_gates(part) for name, part in self._modules.items()}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
         self._matrices = own_matrices(pl_module)
         self._parameters = dict(pl_module.named_parameters())
@@ -185,9 +195,9 @@ class WeightInspection:
             self._compare_units(is_sure=is_sure)
         if is_first:
             self._measure_gains()
-            self._untrained.look(self._largest())
+            self._untrained.look(self._largest)
         if is_sure:
-            self._drawn = self._untrained.look_again(self._largest())
+            self._drawn = self._untrained.look_again(self._largest)
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         own = {name: part for name, part in self._modules.items() if is_torchs(part)}
         by_unit = (name for name, part in own.items() if isinstance(part, _BY_UNIT))
@@ -199,7 +209,7 @@ class WeightInspection:
     def _compare_units(self, *, is_sure: bool) -> None:
         """Find layers, embeddings and matrices whose units or columns are identical."""
         self._identical = {
-            name: have_identical_units(w, sure=is_sure, gates=count_gates(self._modules[name]))
+            name: have_identical_units(w, sure=is_sure, gates=self._gates[name])
             for name, w in self._weights.items()
             if gradient_of(w) is not None
         }
@@ -224,11 +234,6 @@ class WeightInspection:
                 gain = gain.where(gain <= 1, NAN)
             self._gains[layer.name] = gain
         self.multiplied = self.normed = frozenset()
-
-    def _largest(self) -> dict[str, Tensor]:
-        """Return each layer's largest matrix, of a recurrent layer's several the one that tells."""
-        own = {n: part for n, part in self._modules.items() if is_torchs(part)}
-        return {n: max(matrices_of(part), key=Tensor.numel) for n, part in own.items()}
 
     def _look_for_pushes(self) -> None:
         """Find nonzero gradients of parameters outside the layers, unless already known."""
