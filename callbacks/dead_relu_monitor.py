@@ -182,7 +182,7 @@ class DeadReLUMonitor(Monitor):
         """Observe this batch's forward pass, if there is anything left to see."""
         self._keep_window = self.may_close = False
         if self.every_n_steps is not None:
-            self._close_if_due(trainer)
+            self._close_if_due(trainer, pl_module)
             self.may_close = logger_step(trainer) + 1 - self._opened_at >= self.every_n_steps
             if self.may_close:
                 self._steps_before = trainer.global_step
@@ -240,7 +240,7 @@ class DeadReLUMonitor(Monitor):
         if trainer.is_last_batch:
             self._watch.leave()
         if closes:
-            self._close_steps(trainer, logger_step(trainer) + 1)
+            self._close_steps(trainer, pl_module, logger_step(trainer) + 1)
         self._reporter.end_step(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -252,22 +252,22 @@ class DeadReLUMonitor(Monitor):
         self._watch.drop()  # a callback may have skipped the rest of the epoch with this batch
         self._watch.leave()
         if self.every_n_steps is None:
-            self._close(trainer, logger_step(trainer) - 1)
+            self._close(trainer, pl_module, logger_step(trainer) - 1)
         else:
-            self._close_if_due(trainer)
+            self._close_if_due(trainer, pl_module)
         self._reporter.flush(trainer)
 
-    def _close_if_due(self, trainer: Trainer) -> None:
+    def _close_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
         done = logger_step(trainer)
         if self.every_n_steps is not None and done - self._opened_at >= self.every_n_steps:
-            self._close_steps(trainer, done)
+            self._close_steps(trainer, pl_module, done)
 
-    def _close_steps(self, trainer: Trainer, done: int) -> None:
+    def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
         self._findings.steps += done - self._opened_at
-        self._close(trainer, done - 1)
+        self._close(trainer, pl_module, done - 1)
         self._opened_at = done
 
-    def _close(self, trainer: Trainer, step: int) -> None:
+    def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = self._join_ranks(trainer)
         seen = self._watch.window.batches > 0 or any(map(len, (active or {}).values()))
@@ -276,15 +276,17 @@ class DeadReLUMonitor(Monitor):
         if active is None:
             switch_off_with_others(self)
         elif seen:  # otherwise the window fell between two observed batches
-            self._report(trainer, step, active)
+            self._report(trainer, pl_module, step, active)
 
     def _join_ranks(self, trainer: Trainer) -> dict[str, Tensor] | None:
         return join_masks(trainer, None if self.failed else self._watch.window.active)
 
     @switch_off_on_error
-    def _report(self, trainer: Trainer, step: int, active: dict[str, Tensor]) -> None:
+    def _report(
+        self, trainer: Trainer, pl_module: LightningModule, step: int, active: dict[str, Tensor]
+    ) -> None:
         self._warn_of_unseen(self._watch.know(active))
-        with_units = self._watch.sites_with_units(active)
+        with_units = self._watch.sites_with_units(active, pl_module)
         self._findings.forget(active.keys() - with_units.keys())
         active = with_units
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}

@@ -297,6 +297,17 @@ def test_dead_units_of_a_layer_that_is_widened_are_those_of_its_new_width(
     assert len(dead["network.3"]) == 6
 
 
+@pytest.mark.parametrize("every", [None, 8])
+def test_a_layer_may_be_widened_once_the_first_batch_of_a_window_has_begun(every):
+    torch.manual_seed(0)
+    network = nn.Sequential(half_dead(8), nn.ReLU(), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    monitor = DeadReLUMonitor(every)
+    trainer = quiet_trainer(max_epochs=4, callbacks=[monitor, Wider(8, 16)])
+    trainer.fit(Research(network), samples(64, 8))
+    assert monitor.history["network.1"] == [0.5] * 4
+    assert monitor.dead_units["network.1"].tolist() == [True, False] * 8
+
+
 @pytest.mark.parametrize("steps", [(12, 21, 37), (12, 20, 28, 36), (14, 15, 16, 17, 31)])
 def test_a_layer_may_be_widened_after_all_its_units_were_active(steps):
     torch.manual_seed(0)

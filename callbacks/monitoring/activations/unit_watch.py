@@ -47,7 +47,7 @@ class UnitWatch:
         self._varying: set[str] = set()
         # Number of the network's parameters when the window began.
         self._size = 0
-        # Width of each site when it was last seen, and the network's size in that window.
+        # Width of each site when it was last seen, and the network's size when that window began.
         self._widths: dict[str, tuple[int, int]] = {}
         self.open()
         # Sites of finished windows; None before the first has closed.
@@ -63,15 +63,18 @@ class UnitWatch:
         for site in self._varying:
             self.window.leave_out(site)
 
-    def sites_with_units(self, active: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def sites_with_units(
+        self, active: Mapping[str, Tensor], module: LightningModule
+    ) -> dict[str, Tensor]:
         """Masks of a finished window without the sites that have no units, or were left out.
 
-        A site of another width than in the window before has units if the network was resized, too.
+        A site of another width than in the window before has units if the network was resized, too,
+        at the latest in this window: its first batch may begin with that.
         """
-        kept = {}
+        kept, now = {}, _number_of_parameters(module)
         for site, mask in active.items():
-            width, size = self._widths.pop(site, (len(mask), self._size))
-            if len(mask) and (width == len(mask) or size != self._size):
+            width, size = self._widths.pop(site, (len(mask), now))
+            if len(mask) and (width == len(mask) or size != now):
                 kept[site], self._widths[site] = mask, (len(mask), self._size)
             elif len(mask):
                 self._varying.add(site)
