@@ -56,10 +56,9 @@ class UnitWatch:
         self._unseen: set[str] = set()
         self._searches = self._is_compiled = False
 
-    def open(self) -> None:
-        """Open a window."""
-        self.window = UnitWindow()
-        self._begins = True
+    def open(self, active: Mapping[str, Tensor] | None = None) -> None:
+        """Open a window, or continue one."""
+        self.window, self._begins = UnitWindow(active), active is None
         for site in self._varying:
             self.window.leave_out(site)
 
@@ -95,7 +94,7 @@ class UnitWatch:
         """Restore a saved state, and continue its window."""
         self._varying = set(state_dict["varying"])
         self._widths, self._size = dict(state_dict["widths"]), state_dict["size"]
-        self.window, self._begins = UnitWindow(window), False
+        self.open(window)
 
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""

@@ -218,6 +218,9 @@ def test_what_has_no_units_is_waited_for_no_more():
     resumed = DeadReLUMonitor()
     resumed.load_state_dict(state)
     assert resumed.state_dict()["watch"]["varying"] == ["network.relu#2"]
+    # Even if the ranks disagreed on its width, so that the saved window lacks it.
+    assert state["window"] == {}
+    assert resumed._watch.window.is_decided(["network.relu#2"])
 
 
 def test_outputs_of_another_form_are_found_out_anew():
