@@ -67,9 +67,9 @@ class GradientNormMonitor(StepMonitor):
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two consecutive steps at each report. This keeps
             a copy of the gradients for one step. It is disabled, with a warning, if Lightning
-            cannot determine the batch size. Steps that accumulate fewer batches than they are
-            divided by, such as the last of an epoch, are left out; so is manual optimisation,
-            unless every batch makes a step.
+            cannot determine the batch size, or for gradients that torch cannot average, as in CSR
+            layout. Steps that accumulate fewer batches than they are divided by, such as the last
+            of an epoch, are left out; so is manual optimisation, unless every batch makes a step.
 
     Attributes:
         norms: Last norm by layer.
@@ -238,7 +238,8 @@ class GradientNormMonitor(StepMonitor):
             return
         if self._clock.is_due(0, step + 1, interval):
             gradients = gradients_by_layer(optimizer, self._layer_of)
-            self._noise.keep(gradients, loss_scale(trainer, optimizer))
+            scale = loss_scale(trainer, optimizer)
+            self._side_work.attempt("noise scale", self._noise.keep, gradients, scale)
 
     def _report(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
@@ -265,7 +266,7 @@ class GradientNormMonitor(StepMonitor):
         self._findings.look(trainer, position, norms, total, self._profile(norms))
         self._count_clipped(trainer, pl_module, gradients, scale)
         if self._noise is not None and position == 0:
-            self._noise.report(gradients, scale)
+            self._side_work.attempt("noise scale", self._noise.report, gradients, scale)
         summary = self._summarize(trainer, position, norms)
         self._reporter.report(trainer, step, {"grad_norm": norms}, summary)
 

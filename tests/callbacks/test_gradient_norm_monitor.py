@@ -587,6 +587,31 @@ def test_the_noise_scale_of_manual_optimisation_needs_a_step_in_each_batch():
     assert monitor.steps
 
 
+class Connected(LightningModule):
+    """Has weights and gradients in a compressed layout, which torch cannot average."""
+
+    def __init__(self):
+        super().__init__()
+        self.links = nn.Parameter(torch.arange(12.0).view(3, 4).to_sparse_csr())
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(torch.sparse.mm(self.links, batch[0].T).T, batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_without_a_noise_scale_of_compressed_gradients_there_is_still_their_record():
+    monitor = GradientNormMonitor(2, noise_scale=True)
+    with pytest.warns(UserWarning, match="gave up on its noise scale"):
+        fit(Connected(), loader(torch.randn(40, 4)), [monitor])
+    assert not monitor.failed
+    assert len(monitor.steps) == len(monitor.history["root"]) > 1
+    assert math.isnan(monitor.noise_scale_value)
+    assert monitor._noise._kept == {}
+
+
 def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
     again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
     fit(Linear(), loader(noisy(400) + 1.0, 8), [again])
