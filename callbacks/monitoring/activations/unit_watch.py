@@ -70,10 +70,10 @@ class UnitWatch:
         A site of another width than in the window before has units if the network was resized, too,
         at the latest in this window: its first batch may begin with that.
         """
-        kept, now = {}, _number_of_parameters(module)
+        kept = {}
         for site, mask in active.items():
-            width, size = self._widths.pop(site, (len(mask), now))
-            if len(mask) and (width == len(mask) or size != now):
+            width, size = self._widths.pop(site, (len(mask), self._size))
+            if len(mask) and (width == len(mask) or size != _number_of_parameters(module)):
                 kept[site], self._widths[site] = mask, (len(mask), self._size)
             elif len(mask):
                 self._varying.add(site)
