@@ -1,5 +1,7 @@
 """Which layer each parameter belongs to, and which strategies flatten parameters."""
 
+from collections.abc import Collection
+
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -12,15 +14,22 @@ def layer_names(module: nn.Module) -> dict[str, str]:
     The layer is the module that owns the parameter, directly or through a parametrisation, under
     its name without the parts that wrappers insert. A custom module with several matrices has one
     layer per matrix, named after it; the vectors registered after a matrix belong to its layer. The
-    module's own parameters belong to ``"root"``.
+    module's own parameters belong to ``"root"``, or ``"root (itself)"`` beside a submodule of that
+    name.
     """
     split = {name: _by_matrix(part) for name, part in module.named_modules() if _is_own(part)}
     layers = {}
     for name, _ in module.named_parameters():
         owner, _, own = name.rpartition(".")
         matrix = split.get(owner, {}).get(own)
-        layers[name] = ".".join(filter(None, (plain_layer(owner), matrix))) or "root"
-    return layers
+        layers[name] = ".".join(filter(None, (plain_layer(owner), matrix)))
+    root = free_name("root", "itself", layers.values())
+    return {name: layer or root for name, layer in layers.items()}
+
+
+def free_name(name: str, addition: str, taken: Collection[str]) -> str:
+    """The name, with an addition in brackets if it is taken."""
+    return f"{name} ({addition})" if name in taken else name
 
 
 def plain_layer(name: str) -> str:

@@ -612,6 +612,33 @@ def test_without_a_noise_scale_of_compressed_gradients_there_is_still_their_reco
     assert monitor._noise._kept == {}
 
 
+class BesideItself(LightningModule):
+    """Its optimiser has parameters from outside, and it has a layer called other."""
+
+    def __init__(self, outside):
+        super().__init__()
+        self.other, self.outside = nn.Linear(4, 3), [outside]
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self.outside[0](self.other(batch[0])), batch[1])
+
+    def on_before_optimizer_step(self, optimizer):
+        layers = {"other": self.other, "other (outside)": self.outside[0]}
+        self.norms = {
+            name: math.hypot(*(float(p.grad.norm()) for p in layer.parameters()))
+            for name, layer in layers.items()
+        }
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([*self.parameters(), *self.outside[0].parameters()], lr=0.1)
+
+
+def test_parameters_from_outside_are_not_taken_for_a_layer_called_other():
+    model, monitor = BesideItself(nn.Linear(3, 3)), GradientNormMonitor(1)
+    fit(model, loader(torch.randn(4, 4)), [monitor])
+    assert monitor.norms == pytest.approx(model.norms, rel=1e-5)
+
+
 def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
     again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
     fit(Linear(), loader(noisy(400) + 1.0, 8), [again])

@@ -7,6 +7,8 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..layers import free_name
+
 
 def gradients_by_layer(
     optimizer: Optimizer, layer_of: Mapping[Tensor, str]
@@ -16,16 +18,17 @@ def gradients_by_layer(
     Args:
         optimizer: The optimiser.
         layer_of: Layer of each parameter of the module, in order; a parameter that is not the
-            module's belongs to ``"other"``.
+            module's belongs to ``"other"``, or ``"other (outside)"`` beside a layer of that name.
 
     Returns:
         Gradients by layer, in the order of ``layer_of``; empty gradients are left out.
     """
     gradients: dict[str, list[Tensor]] = {}
+    other = free_name("other", "outside", layer_of.values())
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None and parameter.grad.numel():
-                layer = layer_of.get(parameter, "other")
+                layer = layer_of.get(parameter, other)
                 gradients.setdefault(layer, []).append(parameter.grad)
     order = {layer: i for i, layer in enumerate(dict.fromkeys(layer_of.values()))}
     return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))

@@ -1,7 +1,7 @@
 """Where a monitor's values go: its record, a file, the loggers; findings are reported once."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from statistics import median
 from typing import Any
 
@@ -151,7 +151,7 @@ class Reporter:
             self._side_work.attempt("file", self._file.report, *row)
         if self._is_quiet or not self.logs:
             return
-        metrics = self._charted({**_charts(values), **summary})
+        metrics = self._charted({**_charts(values, taken=summary), **summary})
         self._rows.setdefault(step, {}).update(metrics)
         loggers.offer_scalars(trainer, metrics)
 
@@ -274,14 +274,18 @@ def _reporters_of(callback: object) -> list[Reporter]:
     return [reporter for reporter in found if isinstance(reporter, Reporter)]
 
 
-def _charts(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """One scalar per layer, or the extremes and median of many layers."""
+def _charts(values: Mapping[str, Mapping[str, float]], taken: Collection[str]) -> dict[str, float]:
+    """One scalar per layer, or the extremes and median of many layers.
+
+    A layer's chart whose name is ``taken`` gets a suffix.
+    """
     if sum(map(len, values.values())) <= _MAX_CHARTS:
-        return {
+        charts = {
             f"{q}/{name}": value
             for q, by_layer in values.items()
             for name, value in by_layer.items()
         }
+        return {f"{n} (layer)" if n in taken else n: value for n, value in charts.items()}
     charts = {}
     for quantity, by_layer in values.items():
         known = [value for value in by_layer.values() if value == value]

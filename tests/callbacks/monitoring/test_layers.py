@@ -12,6 +12,14 @@ from torchvitals.callbacks import GradientNormMonitor, Problem, TrainingDoctor, 
 from torchvitals.callbacks.monitoring.layers import layer_names, layers_by_parameter, weight_layers
 
 
+class Tree(nn.Module):
+    """Has a parameter of its own, and a submodule called root."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.root = nn.Parameter(torch.ones(1)), nn.Linear(2, 3)
+
+
 class FromScratch(nn.Module):
     """Matrices and vectors of its own, one layer behind the other."""
 
@@ -42,6 +50,7 @@ def listed():
     ("module", "expected"),
     [
         (nn.Linear(2, 3), {"weight": "root", "bias": "root"}),
+        (Tree(), {"scale": "root (itself)", "root.weight": "root", "root.bias": "root"}),
         (nn.Sequential(nn.Linear(2, 3)), {"0.weight": "0", "0.bias": "0"}),
         (nn.Sequential(nn.LSTM(2, 3)), dict.fromkeys(
             ("0.weight_ih_l0", "0.weight_hh_l0", "0.bias_ih_l0", "0.bias_hh_l0"), "0")),

@@ -179,6 +179,25 @@ def test_the_current_folder_is_a_folder(tmp_path, monkeypatch):
     assert read(".", monitor).records["grad_norm"].steps == monitor.steps != []
 
 
+class Named(Research):
+    """A layer that is called as a summary is."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.total = nn.Linear(5, 3)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self.total(batch[0]), batch[1])
+
+
+def test_a_layer_that_is_called_total_has_a_chart_of_its_own(tmp_path):
+    logger, monitor = CSVLogger(tmp_path), GradientNormMonitor(1)
+    fit(Named(), data(), [monitor], logger=logger)
+    table = csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines())
+    found = [float(row["grad_norm/total (layer)"]) for row in table]
+    assert found == pytest.approx(monitor.history["total"])
+
+
 @pytest.mark.filterwarnings("ignore:Experiment logs directory")
 def test_a_file_that_cannot_be_written_is_given_up_with_one_warning(tmp_path):
     monitor, logger = GradientNormMonitor(1), CSVLogger(tmp_path)
