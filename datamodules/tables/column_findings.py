@@ -8,7 +8,6 @@ from .table import Table, shown
 from .table_encoder import TableEncoder
 
 _FEW_VALUES = 20
-_ROUNDING = 1e-8  # of what stands for missing values
 
 
 def column_findings(encoder: TableEncoder, table: Table, x: Tensor) -> list[str]:
@@ -29,15 +28,15 @@ def column_findings(encoder: TableEncoder, table: Table, x: Tensor) -> list[str]
         ["Column 'number' counts the rows of data.csv. Name it in `ignore`."]
     """
     findings = []
-    varies = (x.amax(0) - x.amin(0) > _ROUNDING).tolist()
+    varies = (x.amax(0) > x.amin(0)).tolist()
     varied = {
         column for column, is_so in zip(encoder.feature_columns, varies, strict=True) if is_so
     }
     constant = [name for column, name in enumerate(encoder.columns) if column not in varied]
     if constant:
         findings.append(
-            f"Expected columns that vary over the training split, but {shown(constant)} do not. "
-            f"Name them in `ignore`."
+            f"Expected columns that vary over the training split in single precision, but "
+            f"{shown(constant)} do not. Name them in `ignore`, or scale those that do in the data."
         )
     many = max(_FEW_VALUES, len(x) // 2)
     for name, vocabulary in encoder.categories.vocabularies.items():

@@ -114,7 +114,7 @@ class NumberEncoder:
         self._statistics = {
             "low": torch.where(known, low, 0.0),
             "high": torch.where(known, high, 0.0),
-            "fill": self._fill(x, known),
+            "fill": torch.where(known, self._fill(x, low, high), 0.0),
             "center": scaling.center,
             "scale": torch.where(known, scaling.scale, torch.inf),
         }
@@ -155,17 +155,17 @@ class NumberEncoder:
             for name in ("low", "high", "fill", "center", "scale")
         }
 
-    def _fill(self, x: Tensor, known: Tensor) -> Tensor:
+    def _fill(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
         match self.missing:
+            # Clamped, or rounding would make a column vary whose known values are all the same.
             case "mean" | "indicator":
-                fill = standard_scaling(x).center
+                return standard_scaling(x).center.clamp(low, high)
             case "median":
-                fill = column_quantiles(x, torch.tensor([0.5]))[0]
+                return column_quantiles(x, torch.tensor([0.5]))[0].clamp(low, high)
             case "zero" | "error":
-                fill = x.new_zeros(x.shape[1])
+                return x.new_zeros(x.shape[1])
             case number:
-                fill = x.new_full(x.shape[1:], float(number))
-        return torch.where(known, fill, 0.0)
+                return x.new_full(x.shape[1:], float(number))
 
     def _without_infinities(self, x: Tensor, table: Table) -> Tensor:
         infinite = x.isinf()

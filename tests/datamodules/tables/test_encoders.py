@@ -141,6 +141,14 @@ def test_a_column_of_one_value_or_none_is_constant_if_its_features_are(missing):
         assert len(column_findings(encoder, table, encoded)) == (0 if varies else 1)
 
 
+def test_a_column_of_tiny_numbers_varies_also_unscaled():
+    table = read_table({"farads": [1e-12, 3e-12, 2e-12], "same": [0.1, None, 0.1]})
+    encoder = TableEncoder(NumberEncoder("none"), CategoryEncoder())
+    encoder.fit(table, ["farads", "same"], np.arange(3))
+    (finding,) = column_findings(encoder, table, encoder.encode(table))
+    assert "but 'same' do not" in finding
+
+
 def test_numbers_that_cannot_be_scaled_are_refused():
     table = read_table({"a": [1e300, -1e300], "b": [1e39, 0.0]})
     with pytest.raises(ValueError, match="those in 'a' of the columns are too large"):
