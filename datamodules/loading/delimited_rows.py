@@ -40,7 +40,7 @@ def delimited_rows(
     try:
         for cells in reader:
             if cells:
-                width = width or len(cells)
+                width = len(cells) if width is None else width
                 if len(cells) != width:
                     raise ValueError(
                         f"Expected {width} cells, one for each column of the header, but line "

@@ -67,6 +67,8 @@ def test_a_file_without_a_header_and_one_with_an_unnamed_column(tmp_path):
     assert columns(table) == {"a": ["1", "3"], "b": ["2", "4"]}
     assert table.place(0) == "line 1 of data.csv"
     assert list(read_table(write(tmp_path, ",a\n0,2\n")).columns) == ["unnamed_0", "a"]
+    with pytest.raises(ValueError, match=r"Expected 0 cells.* line 1 of data.csv has 2: '1', '2'"):
+        read_table(write(tmp_path, "1,2\n"), column_names=[])
 
 
 @pytest.mark.parametrize(
