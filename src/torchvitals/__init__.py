@@ -2,8 +2,8 @@
 
 The components are in the sub-packages :mod:`torchvitals.callbacks`,
 :mod:`torchvitals.lightning_modules`, :mod:`torchvitals.datamodules` and
-:mod:`torchvitals.functional`. The classes of the first three can be imported from here, too, as in
-``from torchvitals import TrainingDoctor``; only then are their packages imported.
+:mod:`torchvitals.functional`. All that the first three offer can be imported from here, too, as in
+``from torchvitals import TrainingDoctor``; only then are they imported themselves.
 """
 
 from importlib import import_module
@@ -22,8 +22,10 @@ _PACKAGES = ("callbacks", "lightning_modules", "datamodules")
 
 
 def __getattr__(name: str) -> Any:
-    packages = _PACKAGES if name[:1].isupper() else ()
-    for package in (import_module(f".{package}", __name__) for package in packages):
-        if name in package.__all__:
-            return getattr(package, name)
+    # Python asks for a sub-package here before it imports it, and for names of its own.
+    is_offered = name not in (*_PACKAGES, "functional") and not name.startswith("_")
+    for package in _PACKAGES if is_offered else ():
+        offered = import_module(f".{package}", __name__)
+        if name in offered.__all__:
+            return getattr(offered, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
