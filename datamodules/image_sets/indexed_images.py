@@ -28,6 +28,10 @@ class IndexedImages(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, item: int) -> IndexedBatch:
+        images, labels, index = self.__getitems__([item])
+        return images[0], labels[0], index[0]
+
     def __getitems__(self, items: Any) -> IndexedBatch:
         """Return a batch of items, with the items last, int64 of shape ``(B,)``."""
         items = torch.as_tensor(items)

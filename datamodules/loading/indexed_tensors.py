@@ -44,6 +44,9 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
         moved._rows = [rows.to(device) for rows in self._rows]
         return moved
 
+    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
+        return tuple(tensor[0] for tensor in self.__getitems__([item]))
+
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, ...]:
         """Return a batch of items, with the items last, int64 of shape ``(B,)``."""
         items = torch.as_tensor(items, device=self.device)

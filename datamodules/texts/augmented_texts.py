@@ -43,6 +43,10 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         """Set the epoch of the draws."""
         self._epoch.fill_(epoch)
 
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        x, y = self.__getitems__([item])
+        return x[0], y[0]
+
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
         """Return a batch of items: token ids, int64 of shape ``(B, L)``, and labels."""
         index, epoch = torch.as_tensor(items, dtype=torch.int64), int(self._epoch)

@@ -40,6 +40,10 @@ class EncodedTexts(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def __getitem__(self, item: int) -> Batch:
+        batch = self.__getitems__([item])
+        return (batch[0][0], batch[1][0]) if isinstance(batch, tuple) else batch[0]
+
     def __getitems__(self, items: Sequence[int] | Tensor) -> Batch:
         """Return a batch of items: token ids, int64 of shape ``(B, L)``, and labels."""
         index = torch.as_tensor(items, dtype=torch.int64)

@@ -147,3 +147,8 @@ def test_images_keep_values_type_and_memory_format(dtype, channels):
     assert x.is_contiguous()
     x, _ = IndexedTensors(last).__getitems__([5, 0])
     assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_one_item_is_a_row_of_each_tensor():
+    x, y, index = IndexedTensors(torch.arange(6).view(3, 2), torch.arange(3))[2]
+    assert (x.tolist(), y.item(), index.item()) == ([4, 5], 2, 2)

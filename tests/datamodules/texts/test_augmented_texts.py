@@ -34,7 +34,7 @@ def test_nothing_is_augmented_beforehand():
     data = augmented()
     first = data.__getitems__([3, 5])[0].tolist()
     assert data.__getitems__([5, 3, 0])[0].tolist() != first
-    assert [n for n in data.__getitems__([3])[0][0].tolist() if n] == [n for n in first[0] if n]
+    assert [n for n in data[3][0].tolist() if n] == [n for n in first[0] if n]
     data.set_epoch(1)
     assert data.__getitems__([3, 5])[0].tolist() != first
 

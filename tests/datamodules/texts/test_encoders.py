@@ -69,6 +69,7 @@ def test_batches_are_padded_to_their_longest_text(items, max_length):
 def test_texts_without_any_word_and_without_labels():
     data = EncodedTexts(["", "..."], HashedWords().encode)
     assert data.__getitems__([1, 0]).tolist() == [[0], [0]]
+    assert data[0].tolist() == [0]
     assert EncodedTexts([], HashedWords().encode).__getitems__([]).shape == (0, 1)
 
 
