@@ -32,9 +32,9 @@ def test_a_class_needs_only_its_name(monkeypatch, capsys):
     assert run(monkeypatch, *names) == 0
     printed = capsys.readouterr().out
     for path in (
-        "torchvitals.lightning_modules.MLPClassifier",
-        "torchvitals.datamodules.ImageDataModule",
-        "torchvitals.callbacks.TrainingDoctor",
+        "torchvitals.MLPClassifier",
+        "torchvitals.ImageDataModule",
+        "torchvitals.TrainingDoctor",
         "lightning.pytorch.callbacks.RichProgressBar",
     ):
         assert f"class_path: {path}\n" in printed
@@ -43,7 +43,7 @@ def test_a_class_needs_only_its_name(monkeypatch, capsys):
 def test_a_name_that_two_classes_have_is_refused_with_both(monkeypatch, capsys):
     assert run(monkeypatch, "--trainer.callbacks+=EarlyStopping") == 2
     said = capsys.readouterr().err
-    assert "torchvitals.callbacks.EarlyStopping" in said
+    assert "torchvitals.EarlyStopping" in said
     assert "lightning.pytorch.callbacks.EarlyStopping" in said
 
 
